@@ -1,0 +1,1 @@
+"""The commands: run, demo, replay, check, topics, status, sources, advance, tail."""

@@ -1,0 +1,64 @@
+"""What the folds depend on: partitions, panes, horizons, clocks and limits. Frozen; its hash is in every block."""
+
+from dataclasses import dataclass, field
+
+from streams.formats.columns import Group
+
+NO_TIME = -(1 << 62)
+"""Earlier than every time: the clock of a source that never had a record, the watermark before all have."""
+
+SECOND = 1_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long labels count (`horizon_ms` around the event), how late they may be delivered (`slack_ms`), and how
+    long after its end a window is first judged (`settle_ms`)."""
+
+    horizon_ms: int = 30 * DAY
+    slack_ms: int = 2 * DAY
+    settle_ms: int = 6 * HOUR
+
+    @property
+    def final_ms(self) -> int:
+        """How long after its end nothing in a window can change any more."""
+        return self.horizon_ms + self.slack_ms
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSpec:
+    """Everything the intake and join folds depend on. Times in ms."""
+
+    partitions: int = 8
+    tallies_partitions: int = 4
+    pane_ms: int = 5 * MINUTE
+    timing: Timing = field(default_factory=Timing)
+    models: tuple[tuple[str, Timing], ...] = ()  # per-model overrides, sorted by model
+    max_disorder_ms: int = 15 * MINUTE  # predictions of one source may be this far out of order
+    label_disorder_ms: int = 1 * MINUTE  # deliveries of one label source may be this far out of order
+    idle_after_ms: int = 5 * MINUTE
+    live_within_ms: int = 1 * HOUR
+    max_classes: int = 10_000  # distinct classes per ledger partition, at most 65,534
+    max_groups: int = 200_000  # distinct (model, version, segments) per ledger partition; beyond it segments fold to `other`
+    max_models: int = 10_000  # distinct (model, version) per ledger partition
+    privacy_key: str = ""  # not empty: ids are hashed with keyed BLAKE2b; only a digest of it is pinned
+    config_hash: str = ""
+
+    def timing_of(self, model: str) -> Timing:
+        """The timing of a model: its own or the default."""
+        return dict(self.models).get(model, self.timing)
+
+    @property
+    def timings(self) -> tuple[Timing, ...]:
+        """Every distinct timing in use."""
+        return tuple(dict.fromkeys((self.timing, *(t for _, t in self.models))))
+
+    def tallies_partition(self, group: Group) -> int:
+        """Which tallies partition judges a group: by its model, so that versions can be compared in one place."""
+        digest = 2166136261
+        for byte in group.model.encode():
+            digest = (digest ^ byte) * 16777619 & 0xFFFFFFFF
+        return digest % self.tallies_partitions

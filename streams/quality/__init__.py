@@ -1,0 +1,1 @@
+"""What the counts say: confusion tables, windows, measures and their intervals. Pure."""

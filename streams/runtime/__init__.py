@@ -1,0 +1,1 @@
+"""The only room with Faust, Kafka, clocks, disks and the environment."""
