@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.formats.columns import Group
+from streams.ledger.cells import NONE, CellKind
 
 MAGIC = b"QF1\0"
 
@@ -85,7 +86,13 @@ def decode(data: bytes) -> Flush:
     h = _decode(data[8 : 8 + size])
     at = 8 + size
     columns: list[NDArray[np.generic]] = []
-    for dtype, n in (("<i8", h.slots), ("<u4", h.slots), ("<i8", h.slots + 1), ("<i8", h.cells), ("<i8", h.cells)):
+    for dtype, n in (
+        ("<i8", h.slots),
+        ("<u4", h.slots),
+        ("<i8", h.slots + 1),
+        ("<i8", h.cells),
+        ("<i8", h.cells),
+    ):
         columns.append(np.frombuffer(data, dtype, n, at))
         at += columns[-1].nbytes
     pane, group, bounds, code, count = columns
@@ -94,3 +101,17 @@ def decode(data: bytes) -> Flush:
         pane.astype(np.int64), group.astype(np.uint32), bounds.astype(np.int64), code.astype(np.int64),
         count.astype(np.int64), h.writer, h.chunk, h.last, h.config_hash,
     )  # fmt: skip
+
+
+def local_classes(code: NDArray[np.int64], classes: list[str]) -> tuple[NDArray[np.int64], list[str]]:
+    """Cell codes with class numbers cut down to the classes they use: (codes, names those index)."""
+    kind = code >> 32
+    a, b = (code >> 16) & NONE, code & NONE
+    a_is_class = (kind == CellKind.CONFUSION) | (kind == CellKind.DELAY)
+    b_is_class = (kind == CellKind.CONFUSION) & (b != NONE)
+    used = np.unique(np.concatenate([a[a_is_class], b[b_is_class]]))
+    local = np.zeros(len(classes) + 1, np.int64)
+    local[used] = np.arange(len(used))
+    a = np.where(a_is_class, local[np.where(a_is_class, a, 0)], a)
+    b = np.where(b_is_class, local[np.where(b_is_class, b, 0)], b)
+    return kind << 32 | a << 16 | b, [classes[c] for c in used.tolist()]

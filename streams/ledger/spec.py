@@ -15,8 +15,11 @@ DAY = 24 * HOUR
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How long labels count (`horizon_ms` around the event), how late they may be delivered (`slack_ms`), and how
-    long after its end a window is first judged (`settle_ms`)."""
+    """How long labels count and windows change.
+
+    Labels count within `horizon_ms` around the event, may be delivered `slack_ms` late, and a window is first
+    judged `settle_ms` after its end.
+    """
 
     horizon_ms: int = 30 * DAY
     slack_ms: int = 2 * DAY
@@ -42,9 +45,11 @@ class LedgerSpec:
     idle_after_ms: int = 5 * MINUTE
     live_within_ms: int = 1 * HOUR
     max_classes: int = 10_000  # distinct classes per ledger partition, at most 65,534
-    max_groups: int = 200_000  # distinct (model, version, segments) per ledger partition; beyond it segments fold to `other`
+    max_groups: int = (
+        200_000  # distinct (model, version, segments) per ledger partition; beyond it segments fold to `other`
+    )
     max_models: int = 10_000  # distinct (model, version) per ledger partition
-    privacy_key: str = ""  # not empty: ids are hashed with keyed BLAKE2b; only a digest of it is pinned
+    privacy_key: str = field(default="", repr=False)  # set: ids are hashed with it; only its digest is pinned
     config_hash: str = ""
 
     def timing_of(self, model: str) -> Timing:

@@ -1,0 +1,157 @@
+"""Predictions and labels of one ledger partition that can still change a count, and the rules that join them.
+
+All rules are by data, so that neither order of arrival nor batch size shows in the counts:
+
+- A prediction is (id, model, version). The same again is a duplicate; a differing one a conflict, of which the
+  smallest (event time, class name, segments, confidence) counts, by retraction if it comes second.
+- A label counts for a prediction iff it lies within the horizon around the event and the watermark has not passed
+  `event_time + horizon + slack`. The greatest (source rank, label time, class name) among them wins; a deletion is
+  the class *none*, which sorts above all names at its time.
+- A prediction beyond `event_time + horizon + slack` is gone, whether or not its row was freed: every look-up checks.
+  One that arrives then is late. A label row lives until all predictions it could serve are gone.
+
+Rows of a block that share an id are taken one after the other, in rounds; everything else is vectorised.
+"""
+
+from enum import IntEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.formats.reasons import Kind, Reason
+from streams.ledger.cells import NONE
+from streams.ledger.counts import Counts, Moves
+from streams.ledger.names import UNSEEN, Names
+from streams.ledger.rejects import JoinReject
+from streams.ledger.spec import MINUTE, NO_TIME
+from streams.ledger.table import Hashes, Rows, Slots, Table
+
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+class BlockRows(Protocol):
+    """What every kind of rows of a block has: the source they come from, their hashes and positions."""
+
+    source: int
+    hashes: Hashes
+    position: Ints
+
+
+class LabelState(IntEnum):
+    """What became of a held label. Each is in exactly one state; the audit counts them."""
+
+    WAITING = 0  # no prediction yet
+    WINNING = 1  # it is what at least one prediction is counted under
+    BEATEN = 2  # another label of the id wins
+    BEYOND = 3  # its predictions are out of the horizon's reach
+    DELETION = 4  # it withdraws the labels before it
+    ORPHAN = 5  # its prediction never came
+
+
+PREDICTION_COLUMNS = {
+    "time": np.int64, "group": np.uint32, "cls": np.uint16, "confidence": np.uint16,
+    "label_time": np.int64, "label_cls": np.uint16, "label_rank": np.uint8,
+}  # fmt: skip
+LABEL_COLUMNS = {
+    "time": np.int64, "position": np.int64, "life": np.uint32, "cls": np.uint16, "source": np.uint16,
+    "rank": np.uint8, "state": np.uint8,
+}  # fmt: skip
+
+
+def minutes_up(ms: Ints) -> Ints:
+    """Whole minutes, rounded up: the unit in which label rows are freed."""
+    return -(-ms // MINUTE)
+
+
+class Held:
+    """The held tables of one partition. `watermark` is set by the join at progress records only."""
+
+    def __init__(self, names: Names, counts: Counts) -> None:
+        """Empty tables that write to `counts` and use the codes of `names`."""
+        self.names = names
+        self.counts = counts
+        self.watermark = NO_TIME
+        self.sources: list[str] = []
+        self.predictions = Table(PREDICTION_COLUMNS)
+        self.labels = Table(LABEL_COLUMNS)
+        self.states = [0] * len(LabelState)
+        self.tally: dict[Reason, int] = {}
+        self.counted = 0
+        self.rejects: list[JoinReject] = []
+        self.first_orphan_minute = 1 << 62
+
+    def advance(self, watermark: int) -> None:
+        """The watermark moved: labels whose life ended without a prediction are orphans."""
+        self.watermark = watermark
+        if self.first_orphan_minute * MINUTE >= watermark:
+            return
+        column = self.labels.column
+        slots = np.flatnonzero((column["state"] == LabelState.WAITING) & (self.labels.key0 != 0))
+        dead = column["life"][slots].astype(np.int64) * MINUTE < watermark
+        gone, rest = slots[dead], slots[~dead]
+        column["state"][gone] = LabelState.ORPHAN
+        self.states[LabelState.WAITING] -= len(gone)
+        self.states[LabelState.ORPHAN] += len(gone)
+        self.first_orphan_minute = int(column["life"][rest].min()) if len(rest) else 1 << 62
+        self.tell(gone[np.lexsort((column["position"][gone], column["source"][gone]))], Reason.ORPHAN_LABEL)
+
+    def prediction_alive(self, slots: Slots) -> Mask:
+        """Which of these predictions can still change a count."""
+        column = self.predictions.column
+        alive: Mask = column["time"][slots] + self.names.final_ms[column["group"][slots]] >= self.watermark
+        return alive
+
+    def label_alive(self, slots: Slots) -> Mask:
+        """Which of these labels may still serve a prediction."""
+        alive: Mask = self.labels.column["life"][slots].astype(np.int64) * MINUTE >= self.watermark
+        return alive
+
+    def write_winner(self, at: Slots, label: Slots) -> None:
+        """Count the predictions at `at` under these labels from now on."""
+        p, c = self.predictions.column, self.labels.column
+        p["label_time"][at] = c["time"][label]
+        p["label_cls"][at] = c["cls"][label]
+        p["label_rank"][at] = c["rank"][label]
+
+    def moves(self, at: Slots) -> Moves:
+        """Where the predictions at these slots are counted now."""
+        p = self.predictions.column
+        cls = p["label_cls"][at].astype(np.int64)
+        return Moves(
+            p["time"][at] // self.names.spec.pane_ms,
+            p["group"][at].astype(np.int64),
+            p["cls"][at].astype(np.int64),
+            np.where(cls >= UNSEEN, NONE, cls),
+            p["confidence"][at],
+            p["label_time"][at] - p["time"][at],
+        )
+
+    def reject(
+        self,
+        kind: Kind,
+        rows: BlockRows,
+        i: Rows,
+        reason: Reason,
+        late_by: Ints | None = None,
+        *,
+        counted: bool = True,
+    ) -> None:
+        """Tell rows of a block; `counted` says whether `tally` is their only book."""
+        if not len(i):
+            return
+        if counted:
+            self.tally[reason] = self.tally.get(reason, 0) + len(i)
+        name = self.sources[rows.source]
+        late = [None] * len(i) if late_by is None else late_by.tolist()
+        for (a, b), position, by in zip(rows.hashes[i].tolist(), rows.position[i].tolist(), late, strict=True):
+            self.rejects.append(JoinReject(kind, name, position, reason, f"{a:016x}{b:016x}", by))
+
+    def tell(self, label: Slots, reason: Reason) -> None:
+        """Tell held labels whose state changed."""
+        c = self.labels.column
+        for s in label.tolist():
+            name, position = self.sources[int(c["source"][s])], int(c["position"][s])
+            id_hash = f"{int(self.labels.key0[s]):016x}{int(self.labels.key1[s]):016x}"
+            self.rejects.append(JoinReject(Kind.LABEL, name, position, reason, id_hash))

@@ -1,0 +1,294 @@
+"""The join: a fold over one ledger partition. `state, outputs = fold(state, record)`; nothing here knows Kafka.
+
+`apply` takes records in offset order. Rows go to the held tables, progress records move the watermark. A flush covers
+the ledger offsets `[flushed, position)` and is taken only right after a progress record (`flush_allowed`); where the
+watermark crosses `end + settle` or `end + horizon + slack` of a pane it is due at once (`flush_due`), so that what a
+judge keeps at a crossing depends on this partition's own order and on nothing else.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from streams.formats.columns import NO_CLASS, Group
+from streams.formats.reasons import Kind, Reason
+from streams.ledger import blocks
+from streams.ledger.audit import Audit
+from streams.ledger.blocks import Advance, Block, Progress, Retire
+from streams.ledger.counts import GROUP_BITS, Counts
+from streams.ledger.flush import Flush, encode, local_classes
+from streams.ledger.held import Held, LabelState
+from streams.ledger.labels import LabelRows, add_labels
+from streams.ledger.names import REFUSED, Names
+from streams.ledger.position import offset_of
+from streams.ledger.predictions import PredictionRows, add_predictions
+from streams.ledger.rejects import JoinReject
+from streams.ledger.spec import NO_TIME, LedgerSpec
+from streams.ledger.watermark import Watermark
+
+MAX_CHUNK_CELLS = 20_000
+"""Cells of a flush chunk: 16 bytes each and the dictionaries stay well below 500 kB."""
+
+
+class ForeignRecordError(ValueError):
+    """A record was written under another configuration than this fold's."""
+
+
+@dataclass(slots=True)
+class _Refused:
+    predictions: int = 0
+    labels: int = 0
+    skipped: int = 0
+    predictions_received: int = 0
+    labels_received: int = 0
+
+
+class Join:
+    """The state of one ledger partition. `position` is the next ledger offset it expects."""
+
+    def __init__(self, spec: LedgerSpec, partition: int) -> None:
+        """The state before the first record."""
+        self.spec = spec
+        self.partition = partition
+        self.position = 0
+        self.flushed = 0
+        self.flush_allowed = False
+        self.flush_due = False
+        self.names = Names(spec)
+        self.counts = Counts()
+        self.held = Held(self.names, self.counts)
+        self.time = Watermark(spec)
+        self._books = _Refused()
+        self._source_codes: dict[str, int] = {}
+        self._next_final_ms = -NO_TIME  # no pane is final before this
+
+    @property
+    def watermark(self) -> int:
+        """Event time up to which this partition is complete, ms; NO_TIME before all sources were read."""
+        return self.time.ms
+
+    def apply(self, offset: int, data: bytes) -> None:
+        """Take the record at `offset`. Raises GapError, ForeignRecordError, or ValueError for other bytes.
+
+        Offsets may have holes (markers of transactions); below `position` they are repeats and change nothing.
+        """
+        if offset < self.position:
+            return
+        record = blocks.decode(data)
+        if record.config_hash != self.spec.config_hash:
+            raise ForeignRecordError(
+                f"the ledger holds records of configuration {record.config_hash or '(none)'}, "
+                f"this worker runs {self.spec.config_hash or '(none)'}"
+            )
+        self.position = offset + 1
+        self.flush_allowed = False
+        if isinstance(record, Block):
+            self._block(record)
+        elif isinstance(record, Progress):
+            self._progress(record)
+        elif isinstance(record, Advance):
+            self.time.waiting.append(record)
+        else:
+            self._retire(record)
+
+    def take_rejects(self) -> list[JoinReject]:
+        """What was not counted since the last call."""
+        out, self.held.rejects = self.held.rejects, []
+        return out
+
+    def flush(self, writer: str = "") -> list[tuple[int, bytes]]:
+        """(tallies partition, chunk) of everything that changed since the last flush, for every tallies partition.
+
+        Afterwards panes that can no longer change are forgotten.
+        """
+        by_judge: list[list[int]] = [[] for _ in range(self.spec.tallies_partitions)]
+        for key in sorted(self.counts.touched):
+            group = self.names.groups[key & ((1 << GROUP_BITS) - 1)]
+            by_judge[self.spec.tallies_partition(group)].append(key)
+        out: list[tuple[int, bytes]] = []
+        for judge, keys in enumerate(by_judge):
+            out += [(judge, encode(chunk)) for chunk in self._chunks(keys, writer)]
+        self.skip_flush()
+        return out
+
+    def skip_flush(self) -> None:
+        """The judges have this range already: go on from here without telling them again."""
+        self._next_final_ms = min([self._next_final_ms, *map(self._final_ms, self.counts.touched)])
+        self.counts.touched.clear()
+        self.flushed = self.position
+        self.flush_due = False
+        self._forget()
+
+    def audit(self) -> Audit:
+        """The balance now. Call it right after a flush: panes are forgotten there."""
+        held, counts, books = self.held, self.counts, self._books
+        tally, states = held.tally.get, held.states
+        return Audit(
+            ledger_partition=self.partition,
+            position=self.position,
+            watermark_ms=self.watermark,
+            predictions_received=books.predictions_received,
+            predictions_counted=held.counted,
+            predictions_duplicate=tally(Reason.DUPLICATE_PREDICTION, 0),
+            predictions_conflict=tally(Reason.CONFLICTING_PREDICTION, 0),
+            predictions_late=tally(Reason.LATE_PREDICTION, 0),
+            predictions_rejected=books.predictions,
+            predictions_labelled=counts.labelled,
+            predictions_waiting=counts.unlabelled - counts.expired,
+            predictions_expired=counts.expired,
+            labels_received=books.labels_received,
+            labels_winning=states[LabelState.WINNING],
+            labels_beaten=states[LabelState.BEATEN],
+            labels_duplicate=tally(Reason.DUPLICATE_LABEL, 0),
+            labels_beyond_horizon=states[LabelState.BEYOND],
+            labels_waiting=states[LabelState.WAITING],
+            labels_orphan=states[LabelState.ORPHAN],
+            labels_late=tally(Reason.LATE_LABEL, 0),
+            labels_deletion=states[LabelState.DELETION],
+            labels_rejected=books.labels,
+            skipped=books.skipped,
+        )
+
+    # ------------------------------------------------------------------ records
+
+    def _block(self, block: Block) -> None:
+        applied = self.time.take(block.source, block.begin, block.end)
+        if block.end <= applied:
+            return
+        if block.begin < applied:
+            block = block.rows(block.position >= applied, applied, block.end)
+        books = self._books
+        books.skipped += block.skipped
+        received = len(block) + len(block.rejected)
+        if block.kind is Kind.PREDICTION:
+            books.predictions_received += received
+            books.predictions += len(block.rejected)
+            self._predictions(block)
+        else:
+            books.labels_received += received
+            books.labels += len(block.rejected)
+            self._labels(block)
+
+    def _predictions(self, block: Block) -> None:
+        if not len(block):
+            return
+        cls = self.names.class_codes(block.classes)[block.cls]
+        group = self.names.group_codes(block.groups)[block.group]
+        source = self._source(block.source)
+        fits = (cls != REFUSED) & (group != REFUSED)
+        if not fits.all():
+            reasons = np.where(group == REFUSED, Reason.MODEL_LIMIT, Reason.CLASS_LIMIT)
+            self._refuse(block, np.flatnonzero(~fits), reasons.tolist())
+        i = np.flatnonzero(fits)
+        add_predictions(
+            self.held,
+            PredictionRows(
+                source, block.hashes[i], block.time[i], group[i], cls[i], block.confidence[i], block.position[i]
+            ),
+        )  # fmt: skip
+
+    def _labels(self, block: Block) -> None:
+        if not len(block):
+            return
+        codes = np.append(self.names.class_codes(block.classes), NO_CLASS)
+        cls = codes[np.where(block.cls == NO_CLASS, len(block.classes), block.cls)]
+        source = self._source(block.source)
+        fits = cls != REFUSED
+        if not fits.all():
+            self._refuse(block, np.flatnonzero(~fits), [Reason.CLASS_LIMIT] * len(block))
+        i = np.flatnonzero(fits)
+        rank = block.rank[i].astype(np.int64)
+        add_labels(self.held, LabelRows(source, block.hashes[i], block.time[i], cls[i], rank, block.position[i]))
+
+    def _refuse(self, block: Block, rows: np.ndarray[Any, np.dtype[np.int64]], reasons: list[Reason]) -> None:
+        """Rows whose names do not fit within the limits of the partition."""
+        if block.kind is Kind.PREDICTION:
+            self._books.predictions += len(rows)
+        else:
+            self._books.labels += len(rows)
+        for r in rows.tolist():
+            a, b = block.hashes[r].tolist()
+            self.held.rejects.append(
+                JoinReject(block.kind, block.source, int(block.position[r]), Reason(reasons[r]), f"{a:016x}{b:016x}")
+            )
+
+    def _source(self, name: str) -> int:
+        code = self._source_codes.get(name)
+        if code is None:
+            code = self._source_codes[name] = len(self.held.sources)
+            self.held.sources.append(name)
+        return code
+
+    def _progress(self, record: Progress) -> None:
+        for said in record.sources:
+            self.time.say(said)
+        self.time.announce(record.announced)
+        before = self.watermark
+        after = self.time.advance()
+        self.flush_allowed = True
+        if after > before:
+            self.held.advance(after)
+            pane = self.spec.pane_ms
+            for timing in self.spec.timings:
+                for wait in (timing.settle_ms, timing.final_ms):
+                    if before == NO_TIME or (after - wait) // pane > (before - wait) // pane:
+                        self.flush_due = True
+
+    def _retire(self, record: Retire) -> None:
+        self.time.retired.add(record.source)
+
+    # ------------------------------------------------------------------ flushes
+
+    def _chunks(self, keys: list[int], writer: str) -> list[Flush]:
+        """The chunks for one tallies partition; at least one, the last says so."""
+        cuts, cells = [0], 0
+        for n, key in enumerate(keys):
+            size = len(self.counts.slots.get(key, ()))
+            if cells and cells + size > MAX_CHUNK_CELLS:
+                cuts.append(n)
+                cells = 0
+            cells += size + 1
+        cuts.append(len(keys))
+        chunks = [self._chunk(keys[a:b], writer) for a, b in pairwise(cuts)]
+        for n, chunk in enumerate(chunks):
+            chunk.chunk, chunk.last = n, n == len(chunks) - 1
+        return chunks
+
+    def _chunk(self, keys: list[int], writer: str) -> Flush:
+        codes: list[int] = []
+        counts: list[int] = []
+        bounds = [0]
+        groups: dict[int, int] = {}
+        slot_groups = []
+        for key in keys:
+            cells = self.counts.slots.get(key, {})
+            codes += cells.keys()
+            counts += cells.values()
+            bounds.append(len(codes))
+            slot_groups.append(groups.setdefault(key & ((1 << GROUP_BITS) - 1), len(groups)))
+        code, classes = local_classes(np.array(codes, np.int64), self.names.classes)
+        names: list[Group] = [self.names.groups[g] for g in groups]
+        return Flush(
+            self.partition, self.flushed, self.position, self.watermark, names, classes,
+            np.array(keys, np.int64) >> GROUP_BITS, np.array(slot_groups, np.uint32),
+            np.array(bounds, np.int64), code, np.array(counts, np.int64), writer, config_hash=self.spec.config_hash,
+        )  # fmt: skip
+
+    def _final_ms(self, key: int) -> int:
+        """When the pane of a slot is final for its model."""
+        group = key & ((1 << GROUP_BITS) - 1)
+        return ((key >> GROUP_BITS) + 1) * self.spec.pane_ms + int(self.names.final_ms[group])
+
+    def _forget(self) -> None:
+        """Drop the counts of panes that are final: they are flushed and cannot change."""
+        if self.watermark < self._next_final_ms:
+            return
+        ends = {key: self._final_ms(key) for key in self.counts.slots}
+        self.counts.drop([key for key, end in ends.items() if end <= self.watermark])
+        self._next_final_ms = min((end for end in ends.values() if end > self.watermark), default=-NO_TIME)
+
+    def source_offsets(self) -> dict[str, int]:
+        """The next offset of every source that was read."""
+        return {n: offset_of(s.applied) for n, s in self.time.sources.items() if s.applied is not None}

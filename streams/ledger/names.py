@@ -1,0 +1,94 @@
+"""Dictionaries of one ledger partition: class names, (model, version) pairs and groups as small integers.
+
+Codes are local: blocks and flushes carry names. Limits are hard; what happens at each is in the spec.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.formats.columns import NO_CLASS, Group
+from streams.ledger.spec import LedgerSpec
+
+REFUSED = -1
+"""The code of a name that did not fit within the limits."""
+
+UNSEEN = 0xFFFE
+"""The counted label of a prediction that has none yet; NO_CLASS means that a deletion is what counts."""
+
+OTHER = "other"
+
+
+@dataclass(slots=True)
+class Names:
+    """Interned names, and per group the numbers the join needs, as arrays indexed by the group's code."""
+
+    spec: LedgerSpec
+    classes: list[str] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
+    pair_of: NDArray[np.int64] = field(default_factory=lambda: np.zeros(16, np.int64))  # (model, version) code
+    horizon_ms: NDArray[np.int64] = field(default_factory=lambda: np.zeros(16, np.int64))
+    final_ms: NDArray[np.int64] = field(default_factory=lambda: np.zeros(16, np.int64))
+    longest_final_ms: int = 0  # over all models of the spec: what a label may wait for
+    order: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(1 << 16, np.uint32))
+    _class_codes: dict[str, int] = field(default_factory=dict)
+    _group_codes: dict[Group, int] = field(default_factory=dict)
+    _pairs: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.longest_final_ms = max(t.final_ms for t in self.spec.timings)
+        self.order[NO_CLASS] = 1 << 30  # a deletion sorts above all classes at its time
+
+    def class_codes(self, names: list[str]) -> NDArray[np.int64]:
+        """The codes of class names; REFUSED beyond the limit.
+
+        `order[code]` sorts classes by the bytes of their names.
+        """
+        known = len(self.classes)
+        codes = [self._class_code(name) for name in names]
+        if len(self.classes) > known:
+            ranked = sorted(range(len(self.classes)), key=lambda c: self.classes[c].encode())
+            self.order[ranked] = np.arange(len(ranked), dtype=np.uint32)
+        return np.array(codes, np.int64)
+
+    def group_codes(self, groups: list[Group]) -> NDArray[np.int64]:
+        """The codes of groups; REFUSED when there are too many models and versions.
+
+        Beyond the limit of groups the segment values of new ones fold to `other`.
+        """
+        return np.array([self._group_code(g) for g in groups], np.int64)
+
+    def _class_code(self, name: str) -> int:
+        code = self._class_codes.get(name)
+        if code is None:
+            if len(self.classes) >= self.spec.max_classes:
+                return REFUSED
+            code = self._class_codes[name] = len(self.classes)
+            self.classes.append(name)
+        return code
+
+    def _group_code(self, group: Group) -> int:
+        code = self._group_codes.get(group)
+        if code is not None:
+            return code
+        pair = self._pairs.get((group.model, group.version))
+        if pair is None:
+            if len(self._pairs) >= self.spec.max_models:
+                return REFUSED
+            pair = self._pairs[group.model, group.version] = len(self._pairs)
+        folded = Group(group.model, group.version, (OTHER,) * len(group.segments))
+        if len(self.groups) >= self.spec.max_groups and group != folded:
+            return self._group_code(folded)
+        code = self._group_codes[group] = len(self.groups)
+        self.groups.append(group)
+        if code == len(self.pair_of):
+            for column in ("pair_of", "horizon_ms", "final_ms"):
+                setattr(self, column, np.resize(getattr(self, column), 2 * code))
+        timing = self.spec.timing_of(group.model)
+        self.pair_of[code], self.horizon_ms[code], self.final_ms[code] = (
+            pair,
+            timing.horizon_ms,
+            timing.final_ms,
+        )
+        return code

@@ -1,0 +1,143 @@
+"""A hash table of numpy columns: open addressing, linear probing, power-of-two capacity, whole blocks at a time.
+
+Rows are never deleted one by one; a rebuild keeps those the caller still wants. A free slot has key word 0 == 0.
+The capacity doubles when it is three quarters full, so a row costs its bytes times 1.85 on average over a doubling.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Slots = NDArray[np.int64]
+Rows = NDArray[np.int64]
+Hashes = NDArray[np.uint64]
+
+MAX_LOAD = 0.75
+LOAD_AFTER_GROWTH = 0.5
+
+
+def rounds(hashes: Hashes) -> Iterator[Rows]:
+    """Rows in groups such that no id comes twice in one, in order for each id."""
+    k0 = hashes[:, 0]
+    order = np.argsort(k0, kind="stable")
+    ordered = k0[order]
+    again = ordered[1:] == ordered[:-1]
+    if not again.any():
+        yield np.arange(len(k0))
+        return
+    starts = np.flatnonzero(np.concatenate(([True], ~again)))
+    turn = np.arange(len(k0)) - np.repeat(starts, np.diff(np.append(starts, len(k0))))
+    for t in range(int(turn.max()) + 1):
+        yield np.sort(order[turn == t])
+
+
+class Table:
+    """Rows under 128-bit keys; several rows may share a key. Columns are attributes of `column`."""
+
+    def __init__(self, columns: dict[str, Any], bits: int = 8) -> None:
+        """An empty table with `columns` (name -> dtype) and room for `2 ** bits` slots."""
+        self._dtypes = columns
+        self.used = 0
+        self._allocate(bits)
+
+    def _allocate(self, bits: int) -> None:
+        size = 1 << bits
+        self.mask = size - 1
+        self.key0 = np.zeros(size, np.uint64)
+        self.key1 = np.zeros(size, np.uint64)
+        self.column: dict[str, NDArray[Any]] = {name: np.zeros(size, d) for name, d in self._dtypes.items()}
+        self._claim = np.empty(0, np.int32)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all columns."""
+        return self.key0.nbytes + self.key1.nbytes + sum(c.nbytes for c in self.column.values())
+
+    def taken(self) -> Slots:
+        """The slots in use."""
+        return np.flatnonzero(self.key0)
+
+    def reserve(self, rows: int, keep: Callable[[Slots], NDArray[np.bool_]]) -> None:
+        """Make room for `rows` more; when the table is full it is rebuilt with only the rows `keep` wants."""
+        if self.used + rows <= MAX_LOAD * (self.mask + 1):
+            return
+        slots = self.taken()
+        slots = slots[keep(slots)]
+        bits = 8
+        while len(slots) + rows > LOAD_AFTER_GROWTH * (1 << bits):
+            bits += 1
+        self._rebuild(slots, bits)
+
+    def put(self, hashes: Hashes, same: Callable[[Slots, Rows], NDArray[np.bool_]]) -> tuple[Slots, NDArray[np.bool_]]:
+        """(slot of each row, whether it was made now). Rows must differ in key word 0; room must be reserved.
+
+        `same(slots, rows)` narrows which stored rows under an equal key count as the same row.
+        """
+        n = len(hashes)
+        k0, k1 = np.ascontiguousarray(hashes[:, 0]), np.ascontiguousarray(hashes[:, 1])
+        slot = (k0 & np.uint64(self.mask)).astype(np.int64)
+        new = np.zeros(n, np.bool_)
+        if len(self._claim) != self.mask + 1:
+            self._claim = np.empty(self.mask + 1, np.int32)
+        todo = np.arange(n)
+        while len(todo):
+            s = slot[todo]
+            stored = self.key0[s]
+            open_ = todo[stored == 0]
+            if len(open_):
+                at = slot[open_]
+                self._claim[at] = open_  # the last one to claim a slot gets it
+                won = open_[self._claim[at] == open_]
+                at = slot[won]
+                self.key0[at] = k0[won]
+                self.key1[at] = k1[won]
+                new[won] = True
+                self.used += len(won)
+            hit = (stored == k0[todo]) & ~new[todo]
+            if hit.any():
+                i = np.flatnonzero(hit)
+                hit[i] = (self.key1[s[i]] == k1[todo[i]]) & same(s[i], todo[i])
+            todo = todo[~(hit | new[todo])]
+            slot[todo] = (slot[todo] + 1) & self.mask
+        return slot, new
+
+    def find(self, hashes: Hashes) -> tuple[Rows, Slots]:
+        """(row, slot) of every stored row under the keys, in no order."""
+        k0, k1 = np.ascontiguousarray(hashes[:, 0]), np.ascontiguousarray(hashes[:, 1])
+        slot = (k0 & np.uint64(self.mask)).astype(np.int64)
+        todo = np.arange(len(k0))
+        rows: list[Rows] = []
+        slots: list[Slots] = []
+        while len(todo):
+            s = slot[todo]
+            stored = self.key0[s]
+            hit = np.flatnonzero(stored == k0[todo])
+            if len(hit):
+                hit = hit[self.key1[s[hit]] == k1[todo[hit]]]
+                rows.append(todo[hit])
+                slots.append(s[hit])
+            todo = todo[stored != 0]
+            slot[todo] = (slot[todo] + 1) & self.mask
+        if not rows:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        return np.concatenate(rows), np.concatenate(slots)
+
+    def _rebuild(self, keep: Slots, bits: int) -> None:
+        k0, k1 = self.key0[keep], self.key1[keep]
+        kept = {name: c[keep] for name, c in self.column.items()}
+        self._allocate(bits)
+        slot = (k0 & np.uint64(self.mask)).astype(np.int64)
+        claim = np.full(self.mask + 1, -1, np.int32)
+        todo = np.arange(len(k0))
+        while len(todo):
+            s = slot[todo]
+            free = claim[s] < 0
+            claim[s[free]] = todo[free]
+            todo = todo[claim[s] != todo]
+            slot[todo] = (slot[todo] + 1) & self.mask
+        self.key0[slot], self.key1[slot] = k0, k1
+        for name, values in kept.items():
+            self.column[name][slot] = values
+        self.used = len(keep)
