@@ -1,6 +1,8 @@
 """The join's counts depend on the rows alone: not on their order, partitioning, batch sizes or repeats."""
 
+import itertools
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from streams.formats.columns import CONFIDENCE_SCALE
 from streams.formats.reasons import Kind
 from streams.ledger.cells import CellKind
+from streams.ledger.gap import GapError
 from streams.ledger.intake import Intake
 from streams.ledger.join import Join
 from streams.ledger.position import SourceId
@@ -21,8 +24,8 @@ SPEC = LedgerSpec(
 )
 ORIGIN = 1_000_000
 
-ids = st.integers(0, 5).map(lambda i: f"id-{i}")
-times = st.integers(0, 150).map(lambda t: ORIGIN + t)
+ids = st.integers(0, 3).map(lambda i: f"id-{i}")
+times = st.sampled_from([0, 1, 9, 10, 30, 60, 61, 90, 91, 150]).map(lambda t: ORIGIN + t)
 predictions = st.builds(
     Prediction, ids, times, st.sampled_from("abç"), st.sampled_from("12"), st.sampled_from("xy"),
     st.sampled_from([None, 0.0, 0.37, 1.0]),
@@ -120,3 +123,39 @@ def test_large_blocks_equal_the_recount(size: int) -> None:
             else Label(i, t, rng.choice(["a", "b", "c", None]), rng.randrange(2))
         )
     assert confusion(run(rows, size)) == recount(rows, SPEC)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["z", "b", "ç", None])))
+def test_a_tie_of_labels_goes_to_the_greatest_name_and_a_deletion_beats_all(order: tuple[str | None, ...]) -> None:
+    for named in (order, tuple(c for c in order if c is not None)):
+        labels = [Label("id", ORIGIN + 5, c) for c in named]
+        for rows in ([Prediction("id", ORIGIN), *labels], [*labels, Prediction("id", ORIGIN)]):
+            assert confusion(run(list(rows), 3)) == recount(rows, SPEC)
+
+
+def test_a_record_that_overlaps_what_was_applied_counts_only_its_new_rows() -> None:
+    rows: list[Row] = [Prediction(f"id-{i}", ORIGIN + i) for i in range(9)]
+    source = SourceId("p", 0, "t")
+    join = Join(replace(SPEC, partitions=1), 0)
+    for offset, (begin, end) in enumerate([(0, 4), (2, 7), (0, 9), (3, 5)]):
+        intake = Intake(join.spec, "w")
+        intake.assign(source, Kind.PREDICTION, begin, 0)
+        batch = list(enumerate(rows))[begin:end]
+        for _, record in intake.blocks(source, columns(batch), [], end, None):
+            join.apply(offset, record)
+    assert confusion([join]) == recount(rows, SPEC)
+    assert join.audit().predictions_received == 9
+
+
+def test_a_record_that_begins_above_what_was_applied_is_a_gap() -> None:
+    source = SourceId("p", 0, "t")
+    join = Join(replace(SPEC, partitions=1), 0)
+    for offset, begin in enumerate([0, 3]):
+        intake = Intake(join.spec, "w")
+        intake.assign(source, Kind.PREDICTION, begin, 0)
+        records = intake.blocks(source, columns([(begin, Prediction("x", ORIGIN))]), [], begin + 1, None)
+        if offset == 0:
+            join.apply(offset, records[0][1])
+        else:
+            with pytest.raises(GapError, match="p/0@t"):
+                join.apply(offset, records[0][1])
