@@ -1,0 +1,63 @@
+"""Which flushes count: chunks are put together per writer, and each ledger partition's ranges must join.
+
+A flush of `[begin, end)` is taken iff `begin <= applied < end`. What ends at or below `applied` is a
+repeat, a zombie or a replay and is ignored; what begins above it is a gap and stops the job. Invariant:
+`applied` only grows, and a flush is taken whole or not at all.
+"""
+
+from streams.ledger.flush import Flush
+from streams.ledger.gap import GapError
+
+MAX_WRITERS = 16
+"""Writers of one ledger partition with an unfinished flush; the oldest is forgotten beyond it. A forgotten
+writer that was the live one shows as a gap, so nothing is lost in silence."""
+
+
+class Inbox:
+    """Chunks of flushes on their way in, and how far each ledger partition has been applied."""
+
+    def __init__(self, ledger_partitions: int) -> None:
+        self.applied = [0] * ledger_partitions
+        self._unfinished: list[dict[str, list[Flush]]] = [{} for _ in range(ledger_partitions)]
+
+    def put(self, chunk: Flush) -> list[Flush]:
+        """The chunks of a flush that is now whole and counts, in order; empty while there is none.
+
+        Raises GapError when a whole flush begins after what was applied, ValueError when no such ledger
+        partition exists.
+        """
+        partition = chunk.ledger_partition
+        if not 0 <= partition < len(self.applied):
+            raise ValueError(f"a flush of ledger partition {partition}, but there are only {len(self.applied)} of them")
+        unfinished = self._unfinished[partition]
+        # The writer's entry moves to the end, so that the first one is the one longest silent.
+        chunks = unfinished.pop(chunk.writer, [])
+        if chunk.end <= self.applied[partition]:
+            return []
+        if chunk.chunk == 0:
+            chunks = []
+        elif not _continues(chunks, chunk):
+            return []
+        chunks.append(chunk)
+        if not chunk.last:
+            if len(unfinished) >= MAX_WRITERS:
+                del unfinished[next(iter(unfinished))]
+            unfinished[chunk.writer] = chunks
+            return []
+        if chunk.begin > self.applied[partition]:
+            raise GapError(f"ledger partition {partition}", self.applied[partition], chunk.begin)
+        self.applied[partition] = chunk.end
+        for writer in [w for w, waiting in unfinished.items() if waiting[0].end <= chunk.end]:
+            del unfinished[writer]
+        return chunks
+
+    @property
+    def waiting(self) -> int:
+        """How many chunks wait for the rest of their flush."""
+        return sum(len(chunks) for unfinished in self._unfinished for chunks in unfinished.values())
+
+
+def _continues(chunks: list[Flush], chunk: Flush) -> bool:
+    return (
+        len(chunks) == chunk.chunk and len(chunks) > 0 and (chunks[0].begin, chunks[0].end) == (chunk.begin, chunk.end)
+    )

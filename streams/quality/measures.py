@@ -1,0 +1,184 @@
+"""What a table of counts says: every measure of `statistics.md` section 1, and why one cannot be said.
+
+Only integers come in, so that a number is a function of the counts and not of the order they arrived in:
+sums of integers are exact, and sums of ratios are `fsum`, which rounds once. An undefined number is None
+with its reason, never 0 and never NaN. Averages are over classes as scikit-learn takes them.
+"""
+
+from enum import StrEnum
+from math import fsum, sqrt
+from typing import NamedTuple
+
+from streams.quality.intervals import balanced_accuracy_interval, wilson
+from streams.quality.table import Margins
+
+
+class Undefined(StrEnum):
+    """Why a number cannot be said."""
+
+    NO_PREDICTIONS = "no predictions"
+    NOTHING_LABELLED = "nothing labelled"
+    ONE_CLASS = "fewer than two classes with support"
+    NO_EXPECTED_DISAGREEMENT = "no expected disagreement"
+    NO_SUPPORT = "no label of this class"
+    NEVER_PREDICTED = "never predicted with a label"
+    NOT_SEEN = "neither label nor labelled prediction of this class"
+    NO_NEGATIVES = "every label is of this class"
+
+
+class WindowMeasures(NamedTuple):
+    """The numbers of a window, in the order of its row. `undefined` explains every None."""
+
+    coverage: float | None  # labelled / predictions
+    classes_with_support: int
+    min_support: int | None  # smallest support of a class that has any
+    low_support: bool  # a support, or all of them, too small to trust the numbers below
+    accuracy: float | None
+    balanced_accuracy: float | None  # mean recall of the classes with support
+    balanced_accuracy_lower: float | None  # 95 % interval
+    balanced_accuracy_upper: float | None
+    balanced_accuracy_adjusted: float | None  # 0 = guessing, 1 = perfect
+    macro_recall_union: float | None  # mean recall of labelled and predicted classes
+    macro_precision: float | None  # over the same classes, 0 for one never predicted
+    macro_f1: float | None  # over the same classes
+    micro_f1: float | None
+    weighted_f1: float | None  # by support
+    mcc: float | None  # Matthews correlation, 0 when one side is constant
+    kappa: float | None  # Cohen's
+    undefined: str | None
+
+
+class ClassMeasures(NamedTuple):
+    """The counts and numbers of one class against the rest, in the order of its row."""
+
+    tp: int
+    fp: int
+    fn: int
+    tn: int
+    support: int
+    predicted: int
+    predictions_of_class: int  # also those without a label
+    recall: float | None
+    recall_lower: float | None  # 95 % interval
+    recall_upper: float | None
+    precision: float | None
+    f1: float | None
+    specificity: float | None
+    undefined: str | None
+
+
+_ALWAYS_SAID = {"coverage", "classes_with_support", "low_support", "undefined"}
+_LABELLED_FIELDS = tuple(name for name in WindowMeasures._fields if name not in _ALWAYS_SAID)
+
+
+def explain(reasons: list[tuple[str, Undefined]]) -> str | None:
+    """The `undefined` field of a row, "field: reason; field: reason"; None when all is defined."""
+    return "; ".join([f"{name}: {reason}" for name, reason in reasons]) or None
+
+
+_UNLABELLED_REASON = explain([(name, Undefined.NOTHING_LABELLED) for name in _LABELLED_FIELDS])
+_EMPTY_REASON = f"{explain([('coverage', Undefined.NO_PREDICTIONS)])}; {_UNLABELLED_REASON}"
+
+
+def window_measures(counts: Margins, min_support: int) -> WindowMeasures:
+    """Every measure of a window. All None when nothing is labelled; `low_support` is true then as well."""
+    n = counts.labelled
+    coverage = n / counts.predictions if counts.predictions else None
+    if not n:
+        reason = _EMPTY_REASON if coverage is None else _UNLABELLED_REASON
+        return WindowMeasures(coverage, 0, None, True, *(None,) * 12, reason)  # noqa: FBT003 - it is a field
+    support, predicted, hits = counts.support, counts.predicted, counts.hits
+    supported = [(hits.get(c, 0), m) for c, m in support.items()]
+    classes = len(supported)
+    smallest = min(support.values())
+    recall_sum = fsum([tp / m for tp, m in supported])
+    balanced = recall_sum / classes
+    lower, upper = balanced_accuracy_interval(supported)
+    union = support.keys() | predicted.keys()
+    # F1 of a class is 2 tp / (support + predicted), and every class of the union has one of them.
+    f1 = {c: 2 * hits.get(c, 0) / (support.get(c, 0) + predicted.get(c, 0)) for c in union}
+    accuracy = counts.correct / n
+    reasons: list[tuple[str, Undefined]] = []
+    adjusted = None
+    if classes > 1:
+        adjusted = (balanced - 1 / classes) / (1 - 1 / classes)
+    else:
+        reasons.append(("balanced_accuracy_adjusted", Undefined.ONE_CLASS))
+    agreement = sum([m * predicted.get(c, 0) for c, m in support.items()])
+    kappa = None
+    if n * n > agreement:
+        kappa = (counts.correct * n - agreement) / (n * n - agreement)
+    else:
+        reasons.append(("kappa", Undefined.NO_EXPECTED_DISAGREEMENT))
+    return WindowMeasures(
+        coverage,
+        classes,
+        smallest,
+        smallest < min_support,
+        accuracy,
+        balanced,
+        lower,
+        upper,
+        adjusted,
+        recall_sum / len(union),
+        fsum([hits.get(c, 0) / p for c, p in predicted.items()]) / len(union),
+        fsum(f1.values()) / len(union),
+        accuracy,  # one label a prediction: every miss is one false positive and one false negative
+        fsum([m * f1[c] for c, m in support.items()]) / n,
+        _mcc(counts, agreement),
+        kappa,
+        explain(reasons),
+    )
+
+
+def _mcc(counts: Margins, agreement: int) -> float:
+    n = counts.labelled
+    spread = (n * n - sum([p * p for p in counts.predicted.values()])) * (
+        n * n - sum([m * m for m in counts.support.values()])
+    )
+    return (counts.correct * n - agreement) / sqrt(spread) if spread else 0.0
+
+
+def class_measures(counts: Margins, cls: int) -> ClassMeasures:
+    """The counts and measures of one class; a class that is nowhere counted has zeros and None."""
+    tp = counts.hits.get(cls, 0)
+    support = counts.support.get(cls, 0)
+    predicted = counts.predicted.get(cls, 0)
+    fp, fn = predicted - tp, support - tp
+    tn = counts.labelled - tp - fp - fn
+    reasons: list[tuple[str, Undefined]] = []
+    recall = lower = upper = precision = f1 = specificity = None
+    if support:
+        recall = tp / support
+        lower, upper = wilson(recall, support)
+    else:
+        reasons += [(name, Undefined.NO_SUPPORT) for name in ("recall", "recall_lower", "recall_upper")]
+    if predicted:
+        precision = tp / predicted
+    else:
+        reasons.append(("precision", Undefined.NEVER_PREDICTED))
+    if support + predicted:
+        f1 = 2 * tp / (support + predicted)
+    else:
+        reasons.append(("f1", Undefined.NOT_SEEN))
+    if tn + fp:
+        specificity = tn / (tn + fp)
+    else:
+        reason = Undefined.NO_NEGATIVES if counts.labelled else Undefined.NOTHING_LABELLED
+        reasons.append(("specificity", reason))
+    return ClassMeasures(
+        tp,
+        fp,
+        fn,
+        tn,
+        support,
+        predicted,
+        counts.of_class.get(cls, 0),
+        recall,
+        lower,
+        upper,
+        precision,
+        f1,
+        specificity,
+        explain(reasons),
+    )

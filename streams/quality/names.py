@@ -1,0 +1,78 @@
+"""Numbers for names: classes, groups, model versions and segment values, for the life of a judge.
+
+Every flush numbers its names by itself. The judge's own numbers depend on the order names were first seen
+in, so they never show: rows are sorted by name, and sums of ratios do not depend on their order.
+"""
+
+from streams.formats.columns import Group
+from streams.ledger.spec import Timing
+from streams.quality.spec import QualitySpec
+from streams.quality.table import UNLABELLED
+
+
+class Line:
+    """A model version: what windows are kept for."""
+
+    __slots__ = ("classes_expected", "model", "timing", "version")
+
+    def __init__(self, model: str, version: str, timing: Timing, classes_expected: int | None) -> None:
+        self.model = model
+        self.version = version
+        self.timing = timing
+        self.classes_expected = classes_expected
+
+
+class Names:
+    """The numbers given so far.
+
+    `line_of[g]` is the line of group g, `series_of[d][g]` the number of its (line, value) in dimension d, and
+    `series[d][s]` that pair.
+    """
+
+    def __init__(self, spec: QualitySpec) -> None:
+        self._spec = spec
+        self.classes: list[str] = []
+        self.lines: list[Line] = []
+        self.line_of: list[int] = []
+        self.series: list[list[tuple[int, str]]] = [[] for _ in spec.dimensions]
+        self.series_of: list[list[int]] = [[] for _ in spec.dimensions]
+        self._classes: dict[str, int] = {}
+        self._groups: dict[Group, int] = {}
+        self._lines: dict[tuple[str, str], int] = {}
+        self._series: list[dict[tuple[int, str], int]] = [{} for _ in spec.dimensions]
+
+    def class_number(self, name: str) -> int:
+        """The number of a class. Raises ValueError when there are more classes than numbers."""
+        number = self._classes.setdefault(name, len(self.classes))
+        if number == len(self.classes):
+            if number == UNLABELLED:
+                raise ValueError(f"more than {UNLABELLED} classes")
+            self.classes.append(name)
+        return number
+
+    def group_number(self, group: Group) -> int:
+        """The number of a group. Raises ValueError when its segments are not the configured dimensions."""
+        number = self._groups.get(group)
+        if number is not None:
+            return number
+        if len(group.segments) != len(self._spec.dimensions):
+            raise ValueError(
+                f"a group of {len(group.segments)} segment values, but the dimensions are "
+                f"{', '.join(self._spec.dimensions) or 'none'}"
+            )
+        number = self._groups[group] = len(self._groups)
+        line = self._line_number(group.model, group.version)
+        self.line_of.append(line)
+        for d, value in enumerate(group.segments):
+            series = self._series[d].setdefault((line, value), len(self.series[d]))
+            if series == len(self.series[d]):
+                self.series[d].append((line, value))
+            self.series_of[d].append(series)
+        return number
+
+    def _line_number(self, model: str, version: str) -> int:
+        number = self._lines.setdefault((model, version), len(self.lines))
+        if number == len(self.lines):
+            expected = self._spec.classes_expected(model)
+            self.lines.append(Line(model, version, self._spec.timing_of(model), expected))
+        return number

@@ -1,0 +1,166 @@
+"""What each ledger partition last said of each pane and group, and what changed when it says it anew.
+
+Flushes carry absolute counts: a new word of a slot (pane, group) replaces the old one, and the difference
+is what the windows get. Counts are sums over ledger partitions, so differences add up to the same whatever
+the order, the cuts into flushes and the repeats. Invariant: a slot is forgotten once no window over its
+pane can change.
+"""
+
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.ledger.cells import NONE, CellKind
+from streams.ledger.flush import Flush
+from streams.quality.names import Names
+from streams.quality.spec import QualitySpec
+from streams.quality.table import CORRECTED, SHIFT, UNLABELLED
+
+Ints = NDArray[np.int64]
+
+MAX_PENDING_CELLS = 1_000_000
+"""Changed cells that may wait for the end of a round before they are added up."""
+
+_CELL_BYTES = 16  # a code and a count
+
+
+class Changes(NamedTuple):
+    """Changed counts as columns of equal length; a cell (group, pane, code) may come more than once."""
+
+    group: Ints
+    pane: Ints
+    code: Ints
+    n: Ints
+
+
+def sum_by(key: Ints, n: Ints) -> tuple[Ints, Ints]:
+    """The distinct keys in order and the sum of n of each, without those that come to zero."""
+    if not len(key):
+        return key, n
+    order = np.argsort(key, kind="stable")
+    ordered = key[order]
+    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    sums: Ints = np.add.reduceat(n[order], starts)
+    kept = sums != 0
+    return ordered[starts[kept]], sums[kept]
+
+
+class Shares:
+    """The last word on every slot, and the changes that wait for the end of the round."""
+
+    def __init__(self, spec: QualitySpec, names: Names) -> None:
+        self._spec = spec
+        self._names = names
+        # (line, pane) -> {ledger partition << 32 | group: its cells as bytes}: bytes take a third of small arrays
+        self._slots: dict[tuple[int, int], dict[int, bytes]] = {}
+        self._due: list[tuple[int, int, int]] = []
+        self._pending: list[Changes] = []
+
+    def __len__(self) -> int:
+        return sum(map(len, self._slots.values()))
+
+    def take(self, chunks: list[Flush], watermark: int) -> None:
+        """Replace what a flush, given as its chunks, says anew.
+
+        Slots that were final at the watermark are ignored. A slot that comes in several chunks is the sum of
+        its parts. Raises ValueError on cells that name no class.
+        """
+        slots: dict[tuple[int, int], int] = {}
+        columns = [self._columns(chunk, slots) for chunk in chunks]
+        slot, code, n = (np.concatenate(part) for part in zip(*columns, strict=True))
+        order = np.argsort(slot, kind="stable")
+        slot, code, n = slot[order], code[order], n[order]
+        bounds = np.searchsorted(slot, np.arange(len(slots) + 1)).tolist()
+        data = np.stack((code, n), axis=1).tobytes()
+        old_parts: list[bytes] = []
+        old_slots: list[int] = []
+        alive = np.ones(len(slots), bool)
+        base = chunks[0].ledger_partition << 32
+        for (pane, group), s in slots.items():
+            share = data[bounds[s] * _CELL_BYTES : bounds[s + 1] * _CELL_BYTES]
+            old = self._replace(pane, group, base | group, share, watermark)
+            if old is None:
+                alive[s] = False
+            elif old:
+                old_parts.append(old)
+                old_slots += [s] * (len(old) // _CELL_BYTES)
+        old_cells = np.frombuffer(b"".join(old_parts), np.int64).reshape(-1, 2)
+        slot = np.concatenate((slot, np.array(old_slots, np.int64)))
+        code = np.concatenate((code, old_cells[:, 0]))
+        n = np.concatenate((n, -old_cells[:, 1]))
+        kept = alive[slot]
+        pairs = np.array(list(slots), np.int64).reshape(-1, 2)
+        self._pending.append(_reduced(pairs[:, 1], pairs[:, 0], slot[kept], code[kept], n[kept]))
+        if sum(len(c.n) for c in self._pending) > MAX_PENDING_CELLS:
+            self._pending = [self.drain()]
+
+    def drain(self) -> Changes:
+        """The changes since the last time, each cell once."""
+        pending, self._pending = self._pending, []
+        if not pending:
+            none = np.zeros(0, np.int64)
+            return Changes(none, none, none, none)
+        group, pane, code, n = (np.concatenate(part) for part in zip(*pending, strict=True))
+        if not len(n):
+            return Changes(group, pane, code, n)
+        lowest, width = int(pane.min()), int(group.max()) + 1
+        pairs, slot = np.unique((pane - lowest) * width + group, return_inverse=True)
+        return _reduced(pairs % width, pairs // width + lowest, slot, code, n)
+
+    def free(self, watermark: int) -> None:
+        """Forget the slots of panes that no window needs at a watermark."""
+        while self._due and self._due[0][0] <= watermark:
+            _, line, pane = heappop(self._due)
+            self._slots.pop((line, pane), None)
+
+    def _replace(self, pane: int, group: int, key: int, share: bytes, watermark: int) -> bytes | None:
+        line = self._names.line_of[group]
+        shares = self._slots.get((line, pane))
+        if shares is None:
+            due = self._spec.last_end(pane) + self._names.lines[line].timing.final_ms
+            if due <= watermark:
+                return None
+            if not share:
+                return b""
+            shares = self._slots[line, pane] = {}
+            heappush(self._due, (due, line, pane))
+        old = shares.pop(key, b"")
+        if share:
+            shares[key] = share
+        return old
+
+    def _columns(self, chunk: Flush, slots: dict[tuple[int, int], int]) -> tuple[Ints, Ints, Ints]:
+        """Slot, code and count of a chunk's cells, in the judge's numbers; adds new slots to `slots`."""
+        names = self._names
+        groups = [names.group_number(g) for g in chunk.groups]
+        numbers = [
+            slots.setdefault((pane, groups[g]), len(slots))
+            for pane, g in zip(chunk.pane.tolist(), chunk.group.tolist(), strict=True)
+        ]
+        classes = np.full(NONE + 1, -1, np.int64)
+        classes[: len(chunk.classes)] = [names.class_number(c) for c in chunk.classes]
+        classes[NONE] = UNLABELLED
+        kind = chunk.code >> 32
+        corrected = kind == CellKind.CORRECTED
+        # Confidence and delay cells are for calibration and label delays (statistics.md sections 5 and 6). No row
+        # shows them yet, so they are not kept; a replay of the tallies finds them when one does.
+        kept = ((kind == CellKind.CONFUSION) | corrected) & (chunk.count != 0)
+        slot = np.repeat(np.array(numbers, np.int64), np.diff(chunk.bounds))[kept]
+        corrected = corrected[kept]
+        predicted = classes[np.where(corrected, NONE, chunk.code[kept] >> 16 & NONE)]
+        actual = classes[np.where(corrected, NONE, chunk.code[kept] & NONE)]
+        unnamed = (predicted < 0) | (actual < 0) | ((predicted == UNLABELLED) & ~corrected)
+        if unnamed.any():
+            raise ValueError(f"a flush of ledger partition {chunk.ledger_partition} counts a class it does not name")
+        return slot, np.where(corrected, CORRECTED, actual << SHIFT | predicted), chunk.count[kept]
+
+
+def _reduced(groups: Ints, panes: Ints, slot: Ints, code: Ints, n: Ints) -> Changes:
+    codes, index = np.unique(code, return_inverse=True)
+    key, sums = sum_by(slot * len(codes) + index, n)
+    if not len(key):
+        return Changes(key, key, key, sums)
+    slot, index = np.divmod(key, len(codes))
+    return Changes(groups[slot], panes[slot], codes[index], sums)

@@ -1,0 +1,164 @@
+"""Confusion tables: sparse, integer, mergeable. An absent cell is zero, and reading never creates one.
+
+`Margins` are the sums every measure needs, `Table` adds the cells themselves. Both form a group under
+`merge` and `retract`: merge(a, b) counts the concatenation, retract undoes it exactly, and a class whose
+last prediction is retracted is absent again. Size is the number of cells that are not zero, never the
+square of the classes.
+"""
+
+from collections.abc import Iterable, Mapping
+
+SHIFT = 24
+"""A cell's code is `actual << SHIFT | predicted`, both class numbers of the judge."""
+
+UNLABELLED = (1 << SHIFT) - 1
+"""The actual class of a prediction without a label."""
+
+CORRECTED = -1
+"""The code under which corrections travel in a delta: no cell, but a count of the table."""
+
+Delta = dict[int, int]
+"""Changes of counts by code; what is not zero."""
+
+
+def cell(actual: int, predicted: int) -> int:
+    """The code of a cell."""
+    return actual << SHIFT | predicted
+
+
+def split(code: int) -> tuple[int, int]:
+    """The actual and the predicted class of a cell's code."""
+    return code >> SHIFT, code & UNLABELLED
+
+
+def accumulate(into: Delta, delta: Mapping[int, int], sign: int = 1) -> None:
+    """Add a mapping of counts to another; keys that come to zero go."""
+    get = into.get
+    for key, n in delta.items():
+        total = get(key, 0) + sign * n
+        if total:
+            into[key] = total
+        else:
+            into.pop(key, None)
+
+
+class Margins:
+    """The sums of a table, or of a change of one (then they may be negative). Class by class, zeros left out.
+
+    `predictions` of all, `labelled` of those with a label, `correct` of those where it agrees; `corrected`
+    counts labels that changed. Per class: `support` by label, `predicted` labelled predictions, `hits`
+    where both agree, `of_class` all predictions of the class, labelled or not.
+    """
+
+    __slots__ = (
+        "correct", "corrected", "hits", "labelled", "of_class", "predicted", "predictions", "support",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.predictions = 0
+        self.labelled = 0
+        self.correct = 0
+        self.corrected = 0
+        self.support: Delta = {}
+        self.predicted: Delta = {}
+        self.hits: Delta = {}
+        self.of_class: Delta = {}
+
+    def add(self, code: int, n: int) -> None:
+        """Count a cell n times more."""
+        if code < 0:
+            self.corrected += n
+            return
+        actual, predicted = code >> SHIFT, code & UNLABELLED
+        self.predictions += n
+        _bump(self.of_class, predicted, n)
+        if actual == UNLABELLED:
+            return
+        self.labelled += n
+        _bump(self.support, actual, n)
+        _bump(self.predicted, predicted, n)
+        if actual == predicted:
+            self.correct += n
+            _bump(self.hits, actual, n)
+
+    def merge(self, other: "Margins", sign: int = 1) -> None:
+        """Add the counts of another; `sign` -1 retracts them."""
+        self.predictions += sign * other.predictions
+        self.labelled += sign * other.labelled
+        self.correct += sign * other.correct
+        self.corrected += sign * other.corrected
+        accumulate(self.support, other.support, sign)
+        accumulate(self.predicted, other.predicted, sign)
+        accumulate(self.hits, other.hits, sign)
+        accumulate(self.of_class, other.of_class, sign)
+
+    def classes(self) -> set[int]:
+        """The classes that have any count here: labelled, predicted, or both."""
+        return self.of_class.keys() | self.support.keys() | self.predicted.keys() | self.hits.keys()
+
+
+def margins_of(delta: Mapping[int, int]) -> Margins:
+    """The margins of a mapping of codes to counts."""
+    margins = Margins()
+    for code, n in delta.items():
+        margins.add(code, n)
+    return margins
+
+
+def total(parts: Iterable[Margins]) -> Margins:
+    """The margins of several tables together."""
+    result = Margins()
+    for part in parts:
+        result.merge(part)
+    return result
+
+
+class Table:
+    """A confusion table: `cells` by code, none of them zero, and the `margins` that follow from them."""
+
+    __slots__ = ("cells", "margins")
+
+    def __init__(self) -> None:
+        self.cells: Delta = {}
+        self.margins = Margins()
+
+    def add(self, code: int, n: int) -> None:
+        """Count a cell n times more, or less. Raises ValueError when it would be counted less than never."""
+        if code >= 0:
+            count = self.cells.get(code, 0) + n
+            if count < 0:
+                raise ValueError(f"cell {split(code)} would be counted {count} times")
+            if count:
+                self.cells[code] = count
+            else:
+                self.cells.pop(code, None)
+        self.margins.add(code, n)
+
+    def merge(self, delta: Mapping[int, int]) -> None:
+        """Add a mapping of codes to counts."""
+        for code, n in delta.items():
+            self.add(code, n)
+
+    def retract(self, delta: Mapping[int, int]) -> None:
+        """Undo `merge` of the same."""
+        for code, n in delta.items():
+            self.add(code, -n)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is counted here."""
+        return not self.cells and not self.margins.corrected
+
+    def counts(self) -> Delta:
+        """The whole table as a delta: what has to be merged into an empty one to make it again."""
+        if self.margins.corrected:
+            return {**self.cells, CORRECTED: self.margins.corrected}
+        return dict(self.cells)
+
+
+def _bump(counts: Delta, key: int, n: int) -> None:
+    count = counts.get(key, 0) + n
+    if count:
+        counts[key] = count
+    else:
+        counts.pop(key, None)

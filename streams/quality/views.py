@@ -1,0 +1,137 @@
+"""What a window shows: a view of all predictions, one of each segment value, `other` beyond the bound.
+
+A view is what is counted now and what changed since the last round; what was counted before is the
+difference, so nothing has to be kept of rows already written. Tables add up: `other` is all predictions
+less those of the values shown by name, and its change follows from the same sum.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from heapq import nsmallest
+from typing import NamedTuple
+
+from streams.quality.buckets import Bucket, BucketChange
+from streams.quality.rows import ALL
+from streams.quality.table import Delta, Margins, Table, accumulate, margins_of, total
+
+OTHER = "other"
+"""The segment value of everything beyond the bound, and of predictions that say so themselves."""
+
+
+class View(NamedTuple):
+    """What one segment shows: the margins now, what changed, and the count of a cell now."""
+
+    segment: str
+    margins: Margins
+    delta: Delta
+    count: Callable[[int], int]
+
+
+def views(
+    buckets: list[Bucket],
+    change: BucketChange,
+    dimensions: tuple[str, ...],
+    bound: int,
+    shown: list[frozenset[str] | None],
+) -> Iterator[View]:
+    """The views of a window, from its buckets and its change: all, then each dimension by value.
+
+    `shown[d]` are the values a dimension showed by name in the last round when there were more than
+    `bound`, None when it showed all of them; it is brought up to date. A value that is shown no more comes
+    once with its whole count as the change, and nothing left.
+    """
+    every = _Sum([bucket.every for bucket in buckets])
+    yield every.view(ALL, change.every)
+    for d, dimension in enumerate(dimensions):
+        now: dict[str, _Sum] = {}
+        for bucket in buckets:
+            for value, table in bucket.values[d].items():
+                now.setdefault(value, _Sum([])).tables.append(table)
+        deltas = change.values[d]
+        present = [v for v, s in now.items() if v != OTHER and s.margins.predictions > 0]
+        if len(present) <= bound and shown[d] is None:
+            for value in sorted(now.keys() | deltas.keys()):
+                yield now.get(value, _NOTHING).view(f"{dimension}={value}", deltas.get(value, {}))
+            continue
+        before = shown[d]
+        if before is None:
+            before = frozenset(_before(now, deltas))
+        kept = frozenset(nsmallest(bound, present, key=lambda v: (-now[v].margins.predictions, v)))
+        shown[d] = kept if len(present) > bound else None
+        yield from _bounded(dimension, (every, change.every), (now, deltas), before, kept)
+
+
+class _Sum:
+    """Tables added up: the margins at once, cells when asked for."""
+
+    __slots__ = ("_margins", "tables")
+
+    def __init__(self, tables: list[Table]) -> None:
+        self.tables = tables
+        self._margins: Margins | None = None
+
+    @property
+    def margins(self) -> Margins:
+        if self._margins is None:
+            single = len(self.tables) == 1
+            self._margins = self.tables[0].margins if single else total(t.margins for t in self.tables)
+        return self._margins
+
+    def count(self, code: int) -> int:
+        return sum([table.cells.get(code, 0) for table in self.tables])
+
+    def counts(self) -> Delta:
+        result: Delta = {}
+        for table in self.tables:
+            accumulate(result, table.counts())
+        return result
+
+    def view(self, segment: str, delta: Delta) -> View:
+        return View(segment, self.margins, delta, self.count)
+
+
+_NOTHING = _Sum([])
+
+
+def _before(now: dict[str, _Sum], deltas: dict[str, Delta]) -> Iterator[str]:
+    """The values that had predictions before the change."""
+    for value in now.keys() | deltas.keys():
+        had = now.get(value, _NOTHING).margins.predictions - margins_of(deltas.get(value, {})).predictions
+        if value != OTHER and had > 0:
+            yield value
+
+
+def _bounded(
+    dimension: str,
+    every: tuple[_Sum, Delta],
+    values: tuple[dict[str, _Sum], dict[str, Delta]],
+    before: frozenset[str],
+    kept: frozenset[str],
+) -> Iterator[View]:
+    now, deltas = values
+    rest_delta = dict(every[1])
+    for value in sorted(before | kept):
+        counted, delta = now.get(value, _NOTHING), deltas.get(value, {})
+        change: Delta = {}
+        if value not in before:
+            change = counted.counts()  # it was part of `other`: all of it is new under its own name
+        elif value not in kept:
+            accumulate(change, delta)
+            accumulate(change, counted.counts(), -1)  # all it showed before goes
+            counted = _NOTHING
+        else:
+            change = delta
+        accumulate(rest_delta, change, -1)
+        yield counted.view(f"{dimension}={value}", change)
+    named = [now[value] for value in kept]
+    rest = Margins()
+    rest.merge(every[0].margins)
+    for part in named:
+        rest.merge(part.margins, -1)
+    yield View(f"{dimension}={OTHER}", rest, rest_delta, _less(every[0], named))
+
+
+def _less(whole: _Sum, parts: Iterable[_Sum]) -> Callable[[int], int]:
+    def count(code: int) -> int:
+        return whole.count(code) - sum([part.count(code) for part in parts])
+
+    return count

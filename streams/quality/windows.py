@@ -1,0 +1,165 @@
+"""Windows of one judge: which live, which a round touched, and the rows that follow.
+
+    watermark        end          end + settle        end + horizon + slack
+    status    open    .    open       |     settled          |  final, then forgotten
+
+Rows are written for windows whose counts or status changed in a round. Work follows what changed: buckets
+take the round's deltas, deadlines wait in a heap, and a window that nothing touched is not looked at.
+Invariant: after a window's final rows nothing is kept of it, and a bucket goes with the last window over
+it.
+"""
+
+from heapq import heappop, heappush
+
+from streams.ledger.spec import NO_TIME
+from streams.quality.buckets import Bucket, BucketChange, add_up, bucket_changes, no_change
+from streams.quality.names import Line, Names
+from streams.quality.rows import Moment, OutputRow, Place, RowWriter, Status
+from streams.quality.shares import Changes
+from streams.quality.spec import QualitySpec, WindowSpec
+from streams.quality.table import UNLABELLED, margins_of, split
+from streams.quality.views import View, views
+
+Key = tuple[int, int, int]
+"""Line, index of the window spec, start of the window in ms."""
+
+
+class _Life:
+    """What is remembered of the rows of a window."""
+
+    __slots__ = ("shown", "status")
+
+    def __init__(self, dimensions: int) -> None:
+        self.status: Status | None = None
+        self.shown: list[frozenset[str] | None] = [None] * dimensions
+
+
+class Windows:
+    """The windows of every model version of a judge, and the watermark of the last round."""
+
+    def __init__(self, spec: QualitySpec, names: Names) -> None:
+        self.watermark = NO_TIME
+        self._spec = spec
+        self._names = names
+        self._buckets: dict[tuple[int, int], dict[int, Bucket]] = {}  # (line, window spec) -> start -> bucket
+        self._lives: dict[Key, _Life] = {}
+        self._deadlines: list[tuple[int, Key]] = []
+
+    def __len__(self) -> int:
+        return len(self._lives)
+
+    @property
+    def buckets(self) -> int:
+        """How many buckets are kept."""
+        return sum(map(len, self._buckets.values()))
+
+    def close_round(self, changes: Changes, moment: Moment) -> list[OutputRow]:
+        """The rows of every window that the round changed in counts or status, in a fixed order."""
+        touched = self._apply(changes)
+        while self._deadlines and self._deadlines[0][0] <= moment.watermark:
+            key = heappop(self._deadlines)[1]
+            if key in self._lives:
+                touched.setdefault(key, [])
+        self.watermark = moment.watermark
+        rows: list[OutputRow] = []
+        final: list[Key] = []
+        for key in sorted(touched, key=self._order):
+            rows += self._write(key, touched[key], moment)
+            if self._lives[key].status is Status.FINAL:
+                final.append(key)
+        for key in final:
+            self._forget(key)
+        return rows
+
+    def _apply(self, changes: Changes) -> dict[Key, list[BucketChange]]:
+        touched: dict[Key, list[BucketChange]] = {}
+        dimensions = len(self._spec.dimensions)
+        for w, window in enumerate(self._spec.windows):
+            found = bucket_changes(changes, window, self._spec.pane_ms, self._names)
+            for (line, start), change in found.items():
+                if not change.every and not any(change.values):
+                    continue
+                starts = window.starts(start)
+                live = [(line, w, begin) for begin in starts if not self._is_final(line, window, begin)]
+                if not live:
+                    continue  # every window over it is final; the ledger changes nothing that old
+                buckets = self._buckets.setdefault((line, w), {})
+                bucket = buckets.get(start)
+                if bucket is None:
+                    bucket = buckets[start] = Bucket(dimensions)
+                bucket.merge(change)
+                for key in live:
+                    if key not in self._lives:
+                        self._begin(key, window)
+                    touched.setdefault(key, []).append(change)
+        return touched
+
+    def _begin(self, key: Key, window: WindowSpec) -> None:
+        self._lives[key] = _Life(len(self._spec.dimensions))
+        timing = self._names.lines[key[0]].timing
+        end = key[2] + window.size_ms
+        heappush(self._deadlines, (end + timing.settle_ms, key))
+        heappush(self._deadlines, (end + timing.final_ms, key))
+
+    def _is_final(self, line: int, window: WindowSpec, start: int) -> bool:
+        return start + window.size_ms + self._names.lines[line].timing.final_ms <= self.watermark
+
+    def _order(self, key: Key) -> tuple[str, str, int, int]:
+        line = self._names.lines[key[0]]
+        return line.model, line.version, key[1], key[2]
+
+    def _status(self, line: Line, end: int) -> Status:
+        if self.watermark >= end + line.timing.final_ms:
+            return Status.FINAL
+        return Status.SETTLED if self.watermark >= end + line.timing.settle_ms else Status.OPEN
+
+    def _write(self, key: Key, changes: list[BucketChange], moment: Moment) -> list[OutputRow]:
+        number, w, start = key
+        line, window, life = self._names.lines[number], self._spec.windows[w], self._lives[key]
+        end = start + window.size_ms
+        status = self._status(line, end)
+        turned = status is not life.status
+        life.status = status
+        spec = self._spec
+        change = add_up(changes, len(spec.dimensions)) if changes else no_change(len(spec.dimensions))
+        rows: list[OutputRow] = []
+        buckets = self._inside(number, w, start)
+        for view in views(buckets, change, spec.dimensions, spec.max_segment_values, life.shown):
+            if view.delta or turned:
+                place = Place(line.model, line.version, view.segment, window.name, start, end)
+                rows += self._rows(view, RowWriter(place, status, moment), line, whole=turned)
+        return rows
+
+    def _inside(self, line: int, w: int, start: int) -> list[Bucket]:
+        window, buckets = self._spec.windows[w], self._buckets.get((line, w), {})
+        inside = range(start, start + window.size_ms, window.bucket_ms)
+        return [bucket for begin in inside if (bucket := buckets.get(begin)) is not None]
+
+    def _rows(self, view: View, writer: RowWriter, line: Line, *, whole: bool) -> list[OutputRow]:
+        changed = margins_of(view.delta)
+        counts = view.margins
+        if not counts.predictions and not changed.predictions:
+            return []  # there was nothing and there is nothing: no row, not even of corrections
+        names = self._names.classes
+        rows = [writer.window(counts, line.classes_expected, self._spec.min_support)]
+        classes = changed.classes() | (counts.classes() if whole else set())
+        rows += [writer.of_class(counts, c, names[c]) for c in sorted(classes, key=names.__getitem__)]
+        cells = [
+            (names[actual], names[predicted], view.count(code))
+            for code in view.delta
+            if code >= 0
+            for actual, predicted in (split(code),)
+            if actual != UNLABELLED
+        ]
+        rows += [writer.confusion(*cell) for cell in sorted(cells)]
+        return rows
+
+    def _forget(self, key: Key) -> None:
+        line, w, start = key
+        del self._lives[key]
+        window, buckets = self._spec.windows[w], self._buckets.get((line, w), {})
+        # No window that begins later reaches over what lies before the next start.
+        for begin in range(start, start + window.step_ms, window.bucket_ms):
+            buckets.pop(begin, None)
+        if not buckets:
+            self._buckets.pop((line, w), None)
