@@ -97,6 +97,11 @@ class Held:
         self.first_orphan_minute = int(column["life"][rest].min()) if len(rest) else 1 << 62
         self.tell(gone[np.lexsort((column["position"][gone], column["source"][gone]))], Reason.ORPHAN_LABEL)
 
+    def newest_ms(self) -> list[int]:
+        """The greatest event time and label time held, where there are any."""
+        times = [t.column["time"][t.taken()] for t in (self.predictions, self.labels)]
+        return [int(t.max()) for t in times if len(t)]
+
     def prediction_alive(self, slots: Slots) -> Mask:
         """Which of these predictions can still change a count."""
         column = self.predictions.column

@@ -1,0 +1,148 @@
+"""The judge at work: flushes in, rows out, fenced.
+
+One transactional producer for each tallies partition, initialised before the partition is loaded, so that a worker
+that lost it cannot write any more; each transaction carries the position with the group's metadata. A partition that
+comes here is folded from its start, quietly up to that position: what is behind it was written.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from streams.ledger.gap import GapError
+from streams.quality.judge import Judge
+from streams.quality.rows import OutputRow
+from streams.runtime.config import Config, TopicNoun
+from streams.runtime.errors import StateError
+from streams.runtime.kafka_client import Log, TopicPartitionKey
+from streams.runtime.outputs import Record, encode
+from streams.runtime.producer import Fenced, TransactionalProducer
+from streams.runtime.source import Source
+from streams.runtime.stage import Batch
+from streams.runtime.telemetry import Count, Telemetry
+
+MAX_ROWS = 20_000
+"""Rows of one transaction, about: rounds are not split, but a new one begins after this many."""
+
+
+@dataclass(slots=True)
+class _Part:
+    """One tallies partition here: its fold, its producer, and up to where its rows were written.
+
+    `rows_to` is the position after the last record that brought rows: if it lies above what was written, rows of
+    this fold were lost with a partition that moved, and only a new fold can bring them again.
+    """
+
+    judge: Judge
+    producer: TransactionalProducer
+    written_to: int = 0
+    rows_to: int = 0
+    ready: bool = False
+    rows: dict[tuple[str, str], OutputRow] = field(default_factory=dict)  # newest of each key, not written yet
+
+
+class JudgeStage:
+    """The stage behind the source of the tallies."""
+
+    def __init__(
+        self,
+        config: Config,
+        producer: Callable[[str], TransactionalProducer],
+        *,
+        telemetry: Telemetry,
+        log: Log,
+    ) -> None:
+        """`producer` makes a fenced producer from a transactional id."""
+        self._config, self._producer, self._telemetry, self._log = config, producer, telemetry, log
+        self._parts: dict[int, _Part] = {}
+        self._lock = threading.Lock()
+        self.source: Source | None = None
+
+    # What the source asks; its threads.
+
+    def position(self, tp: TopicPartitionKey) -> int | None:
+        """The next tallies offset of a partition whose state is loaded."""
+        part = self._parts.get(tp[1])
+        return part.judge.position if part is not None and part.ready else None
+
+    def load(self, tps: list[TopicPartitionKey]) -> None:
+        """Fence whoever wrote before, then begin at the log's start or go on from memory."""
+        assert self.source is not None  # noqa: S101 - attached before it starts
+        for tp in tps:
+            with self._lock:
+                old = self._parts.get(tp[1])
+            producer = self._producer(f"{self._config.name}-judge-{tp[1]}")
+            producer.init()
+            committed = self.source.committed([tp])[tp]
+            written_to = 0 if committed is None else committed[0]
+            keep = old is not None and old.rows_to <= written_to
+            judge = old.judge if old is not None and keep else Judge(self._config.quality, tp[1])
+            with self._lock:
+                self._parts[tp[1]] = _Part(judge, producer, written_to, ready=True)
+
+    def revoked(self, tps: list[TopicPartitionKey], lost: bool) -> None:  # noqa: ARG002 - the protocol's
+        """Another worker judges these from now on; the state stays in memory in case they return."""
+        with self._lock:
+            for _, p in tps:
+                if p in self._parts:
+                    self._parts[p].ready = False
+                    self._parts[p].rows.clear()
+
+    def lost_rows(self, tp: TopicPartitionKey, wanted: int, low: int) -> None:
+        """Records of the tallies are gone: windows would miss what they said."""
+        raise StateError(
+            f"{tp[0]}[{tp[1]}] begins at offset {low}, but the windows need it from {wanted}: its records were deleted. "
+            f"Set retention.ms=-1 on it; to count again from the sources, give the job a new `name` and `prefix`"
+        )
+
+    # What the agent calls: `take` on the event loop, `write` in a thread of its own.
+
+    def take(self, batch: Batch) -> int:
+        """Fold a batch of the tallies; how many records it had. Rows wait for `write`."""
+        part = self._parts[batch.partition]
+        for message in batch.messages:
+            where = f"{batch.topic}[{batch.partition}] offset {message.offset()}"
+            try:
+                rows = part.judge.apply(message.offset(), message.value() or b"")
+            except GapError as error:
+                raise StateError(
+                    f"{where}: {error}. Records of the tallies are missing: it was truncated, or written by something "
+                    f"else. To count again from the sources, give the job a new `name` and `prefix`"
+                ) from error
+            except ValueError as error:
+                raise StateError(f"{where}: {error}. Only this job may write to its topics") from error
+            if rows and part.judge.position > part.written_to:
+                part.rows_to = part.judge.position
+                part.rows.update({(row.stream, row.key): row for row in rows})
+        return len(batch.messages)
+
+    def write(self, partition: int) -> None:
+        """Write the rows of the rounds since the last time as one transaction with the position."""
+        part = self._parts[partition]
+        if not part.rows:
+            return
+        assert self.source is not None  # noqa: S101 - attached before it starts
+        rows, part.rows = part.rows, {}
+        records = [encode(self._config, _noun(row.stream), row.key, row.value) for row in rows.values()]
+        position = part.judge.position
+        topic = self._config.topic("tallies")
+        try:
+            part.producer.commit_round(records, {(topic, partition): position}, self.source.group_metadata())
+        except Fenced:
+            self._log.info("another worker judges this partition now", partition=partition)
+            return
+        part.written_to = position
+        for record in records:
+            self._telemetry.count(Count.ROWS, topic=record.topic)
+
+    def partitions(self) -> list[Judge]:
+        """The folds of the partitions that are loaded here."""
+        return [part.judge for part in list(self._parts.values()) if part.ready]
+
+
+def _noun(stream: str) -> TopicNoun:
+    nouns: dict[str, TopicNoun] = {"windows": "windows", "classes": "classes", "confusion": "confusion"}
+    return nouns[stream]
+
+
+__all__ = ["MAX_ROWS", "JudgeStage", "Record"]
