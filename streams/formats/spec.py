@@ -93,7 +93,5 @@ class MappingSpec:
 def default_mapping(kind: Kind) -> MappingSpec:
     """The built-in mapping: the usual field names, one segment dimension called `segment`."""
     if kind is Kind.PREDICTION:
-        return MappingSpec(
-            kind, tuple(DEFAULT_PREDICTION_FIELDS.items()), tuple(DEFAULT_SEGMENTS.items())
-        )
+        return MappingSpec(kind, tuple(DEFAULT_PREDICTION_FIELDS.items()), tuple(DEFAULT_SEGMENTS.items()))
     return MappingSpec(kind, tuple(DEFAULT_LABEL_FIELDS.items()))

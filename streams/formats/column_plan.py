@@ -1,0 +1,170 @@
+"""Which candidates of a mapping can be read as columns, and how far each field has needed them so far.
+
+Rule: a plan decides speed alone. A field is read up to the last candidate that messages have needed (`depth`), since a
+narrower struct decodes faster; a row that is null in all of these while candidates remain is left to the reference,
+and the plan learns from such rows. Depths only grow.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from streams.formats.access import Access
+from streams.formats.columns import Records
+from streams.formats.expressions import Root
+from streams.formats.layout import ID_TYPE, NAME_TYPE, SCORE_TYPE, TIME_TYPE, Layout, Path, overlapping
+from streams.formats.mapping import Field, Mapping
+from streams.formats.name_columns import ODD
+from streams.formats.payload import load_object
+from streams.formats.record_reader import message_of
+from streams.formats.time_columns import TimeColumn, time_column
+from streams.formats.values import Unreadable
+
+_ROLES: dict[str, tuple[Any, frozenset[str]]] = {
+    "id": (ID_TYPE, frozenset({"str"})),
+    "time": (TIME_TYPE, frozenset({"ts"})),
+    "delivery": (TIME_TYPE, frozenset({"ts"})),
+    "score": (SCORE_TYPE, frozenset({"float"})),
+    "class": (NAME_TYPE, frozenset({"str", "lower", "class"})),
+    "delete_when": (NAME_TYPE, frozenset()),
+}
+"""The JSON types a field's column is decoded as, and the pipes it can have here."""
+
+_NAME_ROLE: tuple[Any, frozenset[str]] = (NAME_TYPE, frozenset({"str", "lower"}))
+_SAMPLE = 64  # messages a plan learns its depths from
+
+
+def is_columnar(access: Access, role: str) -> bool:
+    """Whether a candidate can be read as a column: a dotted path, key, timestamp or constant, with simple pipes."""
+    expression, (_, pipes) = access.expression, _ROLES.get(role, _NAME_ROLE)
+    if any(pipe.name not in pipes for pipe in expression.pipes):
+        return False
+    if expression.root is Root.VALUE:
+        return bool(expression.steps) and all(type(step) is str for step in expression.steps)
+    if role in {"time", "delivery"}:
+        return expression.is_record_time
+    if role in {"score", "delete_when"} or expression.is_record_time or expression.steps == ("offset",):
+        return False
+    return expression.root is not Root.HEADER and (expression.root is not Root.KEY or not expression.steps)
+
+
+class ColumnPlan:
+    """The columnar candidates of every field of a mapping; not `possible` when some field does not begin with one."""
+
+    def __init__(self, mapping: Mapping) -> None:
+        deletes = [Field("delete_when", (access,)) for access, _ in mapping.deletes]
+        self.max_bytes = mapping.spec.limits.max_value_bytes
+        self._fields = {field.name: field for field in mapping.fields() if field.candidates}
+        every = [*self._fields.values(), *deletes]
+        clashing = overlapping(_path(a) for f in every for a in f.candidates if _is_path(a) and is_columnar(a, f.name))
+        self._clashing = clashing
+        self._prefix = {name: self._columnar(field) for name, field in self._fields.items()}
+        self._deletes = [access for field in deletes for access in self._columnar(field)]
+        self.possible = all(self._prefix.values()) and len(self._deletes) == len(deletes)
+        self.depth = dict.fromkeys(self._prefix, 0)
+        if self.possible:
+            self.layout = self._layout()
+
+    def candidates(self, name: str) -> tuple[Access, ...]:
+        """The candidates of a field that are read now; none for a field the mapping does not have."""
+        return self._prefix.get(name, ())[: self.depth.get(name, 0)]
+
+    def is_complete(self, name: str) -> bool:
+        """Whether a row that is null in all of `candidates` really has no value."""
+        field = self._fields.get(name)
+        return field is None or self.depth[name] == len(field.candidates)
+
+    def learn(self, records: Records, indexes: Sequence[int]) -> None:
+        """Read each field as far as these messages (a sample of them) need it."""
+        for index in indexes[:_SAMPLE]:
+            message = message_of(records, index)
+            try:
+                message.value = load_object(records.values[index] or b"", self.max_bytes)
+            except Unreadable:
+                continue
+            for name, field in self._fields.items():
+                try:
+                    found = field.first(message)
+                except Unreadable:
+                    continue
+                used = len(field.candidates) if found is None else field.candidates.index(found[0]) + 1
+                self.depth[name] = max(self.depth[name], min(used, len(self._prefix[name])))
+        for name in self.depth:
+            self.depth[name] = max(self.depth[name], 1)
+        self.layout = self._layout()
+
+    def _columnar(self, field: Field) -> tuple[Access, ...]:
+        """The candidates of a field up to the first that is not columnar."""
+        prefix = []
+        for access in field.candidates:
+            if not is_columnar(access, field.name) or (_is_path(access) and _path(access) in self._clashing):
+                break
+            prefix.append(access)
+        return tuple(prefix)
+
+    def _layout(self) -> Layout:
+        types: dict[Path, Any] = {}
+        used = [(name, access) for name in self._prefix for access in self.candidates(name)]
+        for role, access in [*used, *(("delete_when", access) for access in self._deletes)]:
+            if _is_path(access):
+                kind = _ROLES.get(role, _NAME_ROLE)[0]
+                types[_path(access)] = types[_path(access)] | kind if _path(access) in types else kind
+        return Layout(types)
+
+
+class Cells:
+    """The columns of the messages of a batch that fitted the plan's layout. `at[i]` is the index of row i."""
+
+    def __init__(self, plan: ColumnPlan, records: Records) -> None:
+        self._records = records
+        self._columns, misfits = plan.layout.columns(records.values, plan.max_bytes)
+        fits = np.ones(len(records), bool)
+        fits[misfits] = False
+        self.at = np.flatnonzero(fits)
+        self._whole = not misfits
+
+    def column(self, access: Access) -> list[Any]:
+        """The values of a candidate, null where there is none; its pipes are the reader's business but `lower`."""
+        expression, records, n = access.expression, self._records, len(self.at)
+        if expression.root is Root.VALUE:
+            column = self._columns[_path(access)]
+        elif expression.root is Root.KEY:
+            column = [None] * n if records.keys is None else [_text(key) for key in self._chosen(records.keys)]
+        elif expression.root is Root.TEXT:
+            column = [expression.steps[0]] * n
+        else:
+            column = [records.topic if expression.steps == ("topic",) else records.partition] * n
+        if any(pipe.name == "lower" for pipe in expression.pipes):
+            column = [v.lower() if type(v) is str else None if v is None else ODD for v in column]
+        return column
+
+    def times(self, access: Access) -> TimeColumn:
+        """The times of a candidate; record timestamps are in ms whatever their magnitude."""
+        if not access.expression.is_record_time:
+            return time_column(self.column(access))
+        n, stamps = len(self.at), self._records.timestamps
+        if stamps is None:
+            return TimeColumn(np.zeros(n, np.int64), np.ones(n, bool), np.zeros(n, bool))
+        ms = np.asarray(stamps, np.int64)
+        ms = ms if self._whole else ms[self.at]
+        return TimeColumn(ms, ms < 0, np.zeros(n, bool))
+
+    def _chosen(self, column: Sequence[Any]) -> Sequence[Any]:
+        return column if self._whole else [column[i] for i in self.at.tolist()]
+
+
+def _is_path(access: Access) -> bool:
+    return access.expression.root is Root.VALUE
+
+
+def _path(access: Access) -> Path:
+    return tuple(str(step) for step in access.expression.steps)
+
+
+def _text(key: bytes | None) -> Any:
+    """A record key as text; one that is not UTF-8 is for the reference to reject."""
+    try:
+        return None if key is None else key.decode()
+    except UnicodeDecodeError:
+        return ODD
