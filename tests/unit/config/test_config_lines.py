@@ -28,12 +28,12 @@ topic = "a"
 id = "value.id"
 "class" = { x = 1, "y z" = [ { deep = 2 } ] } # 20
 [[predictions]]       # 21
-map.id = 'it''' + """s'
+map.id = 'its'
 [predictions.segments]
 region = "value.r"    # 24
 [models."a.b"]        # 25
 horizon = "1d"
-"""
+'''
 
 
 def paths(value: Any, at: KeyPath = ()) -> list[KeyPath]:
