@@ -136,7 +136,10 @@ def _mcc(counts: Margins, agreement: int) -> float:
     spread = (n * n - sum([p * p for p in counts.predicted.values()])) * (
         n * n - sum([m * m for m in counts.support.values()])
     )
-    return (counts.correct * n - agreement) / sqrt(spread) if spread else 0.0
+    if not spread:
+        return 0.0
+    # The root of a large integer is rounded, so a perfect score could come out just above 1.
+    return max(-1.0, min(1.0, (counts.correct * n - agreement) / sqrt(spread)))
 
 
 def class_measures(counts: Margins, cls: int) -> ClassMeasures:
