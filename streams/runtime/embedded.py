@@ -111,9 +111,7 @@ class EmbeddedBroker:
         """Drop the records of a partition below offset `before`, as retention does."""
         self._check(
             "delete records",
-            self._call["rd_kafka_mock_partition_delete_records"](
-                self._alive(), topic.encode(), partition, before
-            ),
+            self._call["rd_kafka_mock_partition_delete_records"](self._alive(), topic.encode(), partition, before),
         )
 
     def push_errors(self, api_key: int, *codes: int) -> None:
@@ -123,9 +121,7 @@ class EmbeddedBroker:
 
     def broker_down(self, broker: int = 1) -> None:
         """Close a broker's connections and refuse new ones; its log stays."""
-        self._check(
-            "take the broker down", self._call["rd_kafka_mock_broker_set_down"](self._alive(), broker)
-        )
+        self._check("take the broker down", self._call["rd_kafka_mock_broker_set_down"](self._alive(), broker))
 
     def broker_up(self, broker: int = 1) -> None:
         """Let a broker that was taken down accept connections again."""
@@ -133,9 +129,7 @@ class EmbeddedBroker:
 
     def set_rtt(self, rtt_ms: int, broker: int = 1) -> None:
         """Delay every answer of a broker by so many ms."""
-        self._check(
-            "set the delay", self._call["rd_kafka_mock_broker_set_rtt"](self._alive(), broker, rtt_ms)
-        )
+        self._check("set the delay", self._call["rd_kafka_mock_broker_set_rtt"](self._alive(), broker, rtt_ms))
 
     def close(self) -> None:
         """Stop the broker and free its records. Clients see it go down."""
