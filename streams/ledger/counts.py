@@ -92,7 +92,7 @@ class Counts:
     def drop(self, keys: Iterable[int]) -> None:
         """Forget slots whose counts are final and flushed."""
         for key in keys:
-            cells = self.slots.pop(key)
+            cells = self.slots.pop(key, {})
             self.expired += sum(
                 n for code, n in cells.items() if code >> 32 == CellKind.CONFUSION and code & NONE == NONE
             )

@@ -7,6 +7,7 @@ judge keeps at a crossing depends on this partition's own order and on nothing e
 """
 
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from itertools import pairwise
 from typing import Any
 
@@ -62,7 +63,8 @@ class Join:
         self.time = Watermark(spec)
         self._books = _Refused()
         self._source_codes: dict[str, int] = {}
-        self._next_final_ms = -NO_TIME  # no pane is final before this
+        self._ends: list[int] = []  # a heap of the times at which panes are final, each once
+        self._slots_ending: dict[int, set[int]] = {}
 
     @property
     def watermark(self) -> int:
@@ -115,7 +117,12 @@ class Join:
 
     def skip_flush(self) -> None:
         """The judges have this range already: go on from here without telling them again."""
-        self._next_final_ms = min([self._next_final_ms, *map(self._final_ms, self.counts.touched)])
+        for key in self.counts.touched:
+            end = self._final_ms(key)
+            if end not in self._slots_ending:
+                self._slots_ending[end] = set()
+                heappush(self._ends, end)
+            self._slots_ending[end].add(key)
         self.counts.touched.clear()
         self.flushed = self.position
         self.flush_due = False
@@ -283,11 +290,8 @@ class Join:
 
     def _forget(self) -> None:
         """Drop the counts of panes that are final: they are flushed and cannot change."""
-        if self.watermark < self._next_final_ms:
-            return
-        ends = {key: self._final_ms(key) for key in self.counts.slots}
-        self.counts.drop([key for key, end in ends.items() if end <= self.watermark])
-        self._next_final_ms = min((end for end in ends.values() if end > self.watermark), default=-NO_TIME)
+        while self._ends and self._ends[0] <= self.watermark:
+            self.counts.drop(self._slots_ending.pop(heappop(self._ends)))
 
     def source_offsets(self) -> dict[str, int]:
         """The next offset of every source that was read."""
