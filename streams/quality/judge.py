@@ -40,7 +40,7 @@ class Judge:
         if not chunks:
             return []
         partition = chunks[-1].ledger_partition
-        self._shares.take(chunks, self._windows.watermark)
+        self._shares.take(chunks)
         self._watermarks[partition] = max(self._watermarks[partition], chunks[-1].watermark)
         self._missing.discard(partition)
         if self._missing:

@@ -61,11 +61,11 @@ class Shares:
     def __len__(self) -> int:
         return sum(map(len, self._slots.values()))
 
-    def take(self, chunks: list[Flush], watermark: int) -> None:
+    def take(self, chunks: list[Flush]) -> None:
         """Replace what a flush, given as its chunks, says anew.
 
-        Slots that were final at the watermark are ignored. A slot that comes in several chunks is the sum of
-        its parts. Raises ValueError on cells that name no class.
+        A slot that comes in several chunks is the sum of its parts. A slot that was forgotten counts anew; the
+        windows it would count in are final and take nothing. Raises ValueError on cells that name no class.
         """
         slots: dict[tuple[int, int], int] = {}
         columns = [self._columns(chunk, slots) for chunk in chunks]
@@ -76,23 +76,19 @@ class Shares:
         data = np.stack((code, n), axis=1).tobytes()
         old_parts: list[bytes] = []
         old_slots: list[int] = []
-        alive = np.ones(len(slots), bool)
         base = chunks[0].ledger_partition << 32
         for (pane, group), s in slots.items():
             share = data[bounds[s] * _CELL_BYTES : bounds[s + 1] * _CELL_BYTES]
-            old = self._replace(pane, group, base | group, share, watermark)
-            if old is None:
-                alive[s] = False
-            elif old:
+            old = self._replace(pane, group, base | group, share)
+            if old:
                 old_parts.append(old)
                 old_slots += [s] * (len(old) // _CELL_BYTES)
         old_cells = np.frombuffer(b"".join(old_parts), np.int64).reshape(-1, 2)
         slot = np.concatenate((slot, np.array(old_slots, np.int64)))
         code = np.concatenate((code, old_cells[:, 0]))
         n = np.concatenate((n, -old_cells[:, 1]))
-        kept = alive[slot]
         pairs = np.array(list(slots), np.int64).reshape(-1, 2)
-        self._pending.append(_reduced(pairs[:, 1], pairs[:, 0], slot[kept], code[kept], n[kept]))
+        self._pending.append(_reduced(pairs[:, 1], pairs[:, 0], slot, code, n))
         if sum(len(c.n) for c in self._pending) > MAX_PENDING_CELLS:
             self._pending = [self.drain()]
 
@@ -115,16 +111,14 @@ class Shares:
             _, line, pane = heappop(self._due)
             self._slots.pop((line, pane), None)
 
-    def _replace(self, pane: int, group: int, key: int, share: bytes, watermark: int) -> bytes | None:
+    def _replace(self, pane: int, group: int, key: int, share: bytes) -> bytes:
         line = self._names.line_of[group]
         shares = self._slots.get((line, pane))
         if shares is None:
-            due = self._spec.last_end(pane) + self._names.lines[line].timing.final_ms
-            if due <= watermark:
-                return None
             if not share:
                 return b""
             shares = self._slots[line, pane] = {}
+            due = self._spec.last_end(pane) + self._names.lines[line].timing.final_ms
             heappush(self._due, (due, line, pane))
         old = shares.pop(key, b"")
         if share:
