@@ -27,9 +27,12 @@ Key = tuple[int, int, int]
 class _Life:
     """What is remembered of the rows of a window."""
 
-    __slots__ = ("shown", "status")
+    __slots__ = ("emptied", "shown", "status")
 
     def __init__(self, dimensions: int) -> None:
+        # (segment, class) whose row says nothing is left: it must not stay behind when all rows are written again,
+        # since its true negatives grew with the window
+        self.emptied: set[tuple[str, int]] = set()
         self.status: Status | None = None
         self.shown: list[frozenset[str] | None] = [None] * dimensions
 
@@ -127,7 +130,8 @@ class Windows:
         for view in views(buckets, change, spec.dimensions, spec.max_segment_values, life.shown):
             if view.delta or turned:
                 place = Place(line.model, line.version, view.segment, window.name, start, end)
-                rows += self._rows(view, RowWriter(place, status, moment), line, whole=turned)
+                writer = RowWriter(place, status, moment)
+                rows += self._rows(view, writer, line, life.emptied, whole=turned)
         return rows
 
     def _inside(self, line: int, w: int, start: int) -> list[Bucket]:
@@ -135,14 +139,20 @@ class Windows:
         inside = range(start, start + window.size_ms, window.bucket_ms)
         return [bucket for begin in inside if (bucket := buckets.get(begin)) is not None]
 
-    def _rows(self, view: View, writer: RowWriter, line: Line, *, whole: bool) -> list[OutputRow]:
+    def _rows(
+        self, view: View, writer: RowWriter, line: Line, emptied: set[tuple[str, int]], *, whole: bool
+    ) -> list[OutputRow]:
         changed = margins_of(view.delta)
         counts = view.margins
         if not counts.predictions and not changed.predictions:
             return []  # there was nothing and there is nothing: no row, not even of corrections
         names = self._names.classes
         rows = [writer.window(counts, line.classes_expected, self._spec.min_support)]
-        classes = changed.classes() | (counts.classes() if whole else set())
+        present = counts.classes()
+        emptied |= {(view.segment, c) for c in changed.classes() - present}
+        classes = changed.classes() | (present if whole else set())
+        if whole and emptied:
+            classes |= {c for segment, c in emptied if segment == view.segment}
         rows += [writer.of_class(counts, c, names[c]) for c in sorted(classes, key=names.__getitem__)]
         cells = [
             (names[actual], names[predicted], view.count(code))
