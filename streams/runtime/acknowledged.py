@@ -1,4 +1,4 @@
-"""Which of the things sent so far are safe: marks come true in order, when all that was sent before them is acknowledged.
+"""Which of the things sent so far are safe? Marks come true in order, when all sent before them is acknowledged.
 
 Offsets are committed only behind a mark. Thread-safe: sends come from the event loop, acknowledgements from the
 producers' threads. Invariant: marks are reported in the order in which they were made, each once.
@@ -17,7 +17,7 @@ class _Span:
         self.mark: Callable[[], None] | None = None
         self._owner = owner
 
-    def acknowledge(self) -> None:
+    def acknowledge(self, _offset: int = -1) -> None:
         with self._owner.lock:
             self.pending -= 1
         self._owner.settle()
@@ -31,7 +31,7 @@ class Acknowledged:
         self.lock = threading.Lock()
         self._spans: deque[_Span] = deque([_Span(self)])
 
-    def sending(self) -> Callable[[], None]:
+    def sending(self) -> Callable[[int], None]:
         """One more thing is sent; call the result when it is acknowledged."""
         with self.lock:
             span = self._spans[-1]

@@ -14,6 +14,10 @@ from streams.runtime.producer import Producer
 from streams.runtime.telemetry import Count, Telemetry
 
 
+ANY_PARTITION = -1
+"""The partition is chosen by the key."""
+
+
 class Record(NamedTuple):
     """A record for a topic: key and value as bytes."""
 
@@ -35,9 +39,9 @@ class Outputs:
         self._config, self._producer, self._telemetry = config, producer, telemetry
 
     def send(
-        self, stream: TopicNoun, key: str, row: Mapping[str, object], on_ack: Callable[[], None] | None = None
+        self, stream: TopicNoun, key: str, row: Mapping[str, object], on_ack: Callable[[int], None] | None = None
     ) -> None:
         """Send a row; `on_ack` hears when it is safe."""
         record = encode(self._config, stream, key, row)
-        self._producer.send(record.topic, None, record.value, key=record.key, on_ack=on_ack)
+        self._producer.send(record.topic, ANY_PARTITION, record.value, key=record.key, on_ack=on_ack)
         self._telemetry.count(Count.ROWS, topic=record.topic)

@@ -1,0 +1,48 @@
+# Everything here sets itself up: Python 3.11 or newer, and for the system tests Java 17 and Maven.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test test-fast check format kafka lock clean
+
+help: ## what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(READY) ## the virtual environment, from the lock
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "streams needs Python 3.11 or newer; name it: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+demo: $(READY) ## watch the job on real data: embedded broker, real worker, about a minute
+	$(BIN)/streams demo
+
+test: $(READY) ## all tests; the system tests start a real Kafka
+	$(BIN)/pytest
+
+test-fast: $(READY) ## all but the tests on a real Kafka and the simulation
+	$(BIN)/pytest -m "not system" --ignore tests/simulation
+
+check: $(READY) ## lint, format, types, and the rules of the house
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/test_tidy.py
+
+format: $(READY) ## put the code into form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+kafka: $(READY) ## a real Kafka on localhost:9092 for use by hand, until Ctrl-C
+	$(BIN)/python -m tests.support.real_kafka --port 9092
+
+lock: $(READY) ## write requirements.lock anew from pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --generate-hashes --universal --extra dev --python-version 3.11 pyproject.toml -o requirements.lock
+
+clean: ## remove what setup, tests and demo made
+	rm -rf $(VENV) .kafka .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,305 @@
+"""One worker: a Faust application of three agents on bounded channels, fed by three sources.
+
+Faust is the application (agents, timers, web server), confluent-kafka the data plane; Faust's own Kafka is off. There
+is one way to end in trouble, `fail`: one sentence, then the process is gone, with no clean-up that could write damaged
+state. SIGTERM ends in order: stop reading, finish what is in hand, have everything acknowledged, leave the groups.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+import threading
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import faust
+from faust.app.base import BootStrategy
+
+from streams import __version__
+from streams.runtime.clock import monotonic_s, wall_ms
+from streams.runtime.config import Config
+from streams.runtime.intake_stage import IntakeStage
+from streams.runtime.join_stage import JoinStage
+from streams.runtime.judge_stage import JudgeStage
+from streams.runtime.logs import logger, report
+from streams.runtime.outputs import Outputs
+from streams.runtime.pin import ensure_pinned
+from streams.runtime.producer import Producer, TransactionalProducer
+from streams.runtime.source import Source
+from streams.runtime.stage import Batch
+from streams.runtime.telemetry import CONTENT_TYPE, Level, Spread, Telemetry
+from streams.runtime.topology import Topology
+from streams.web.health import Health
+from streams.web.server import mount
+
+STOP_WITHIN_S = 9.0
+"""A SIGTERM is answered within this long, broker or not."""
+
+
+class _Boot(BootStrategy):  # type: ignore[misc]
+    """Faust without its Kafka: the sources are ours."""
+
+    enable_kafka = False
+
+
+class _App(faust.App):  # type: ignore[misc]
+    """The Faust application of a worker."""
+
+    BootStrategy = _Boot
+
+
+class Worker:
+    """Everything of one worker. Made, then `run`; not to be used twice."""
+
+    def __init__(self, config: Config, *, embedded: bool = False) -> None:
+        """`embedded`: the broker is librdkafka's own, which knows no fencing, topic ids or settings."""
+        self.config, self._embedded = config, embedded
+        self.name = f"{config.static_member or 'worker'}-{uuid.uuid4().hex[:8]}"
+        self._log = logger("worker").bind(worker=self.name)
+        self.telemetry = Telemetry(process=True)
+        self.telemetry.set(Level.BUILD_INFO, 1, version=__version__)
+        self.telemetry.set(Level.CONFIG_INFO, 1, hash=config.config_hash, quality_hash=config.quality_hash)
+        self._beat_s = monotonic_s()
+        self._draining = False
+        self._failed = threading.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # ------------------------------------------------------------------ life
+
+    def run(self) -> int:
+        """Work until SIGTERM or SIGINT; the exit code. Raises StreamsError when it cannot start."""
+        self._topology = Topology(self.config, embedded=self._embedded, log=self._log)
+        self._topology.prepare()
+        self._ledger, self._tallies, self._rows = (self._producer(n) for n in ("ledger", "tallies", "outputs"))
+        ensure_pinned(self.config, self._rows)
+        self._build()
+        asyncio.run(self._main())
+        return 0
+
+    def fail(self, error: BaseException) -> None:
+        """Say one sentence and end the process at once. Any thread."""
+        if not self._failed.acquire(blocking=False):
+            return
+        code = report(error, self._log)
+        sys.stderr.flush()
+        os._exit(code)
+
+    async def _main(self) -> None:
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        app, channels = self._application()
+        app.flow_control.resume()  # before anything is put: it clears the queues
+        await app.start()
+        self._connect(loop, channels)
+        for source in self._sources:
+            source.start()
+        self._tasks = [
+            asyncio.create_task(self._guarded(self._ticks)),
+            asyncio.create_task(self._guarded(self._flushes)),
+        ]
+        self._log.info(
+            "the worker runs", version=__version__, config=self.config.file, hash=self.config.config_hash,
+            http=f"{self.config.run.http_host}:{self.config.run.http_port}",
+        )  # fmt: skip
+        await stop.wait()
+        self._log.info("stopping")
+        self._draining = True
+        deadline_s = monotonic_s() + STOP_WITHIN_S
+        await asyncio.to_thread(self._drain, deadline_s)
+        await app.stop()
+        self._log.info("stopped", took_s=round(monotonic_s() + STOP_WITHIN_S - deadline_s, 2))
+
+    def _drain(self, deadline_s: float) -> None:
+        """Stage by stage, in the data's way: no more reading, a last tick, everything acknowledged, groups left."""
+        intake, join, judge = self._sources
+
+        def left_s() -> float:
+            return max(0.2, deadline_s - monotonic_s())
+
+        def last_tick() -> None:
+            self._intake.tick()
+            self._ledger.flush(left_s() / 3)
+            self._rows.flush(left_s() / 3)
+
+        def acknowledged() -> None:
+            self._tallies.flush(left_s() / 2)
+            self._rows.flush(left_s() / 2)
+
+        intake.stop(last_tick, left_s() / 2)
+        join.stop(acknowledged, left_s() / 2)
+        judge.stop(None, left_s())
+        for producer in (self._ledger, self._tallies, self._rows):
+            producer.close(0.2)
+        self._judge.close()
+
+    # ------------------------------------------------------------------ parts
+
+    def _producer(self, name: str) -> Producer:
+        return Producer(f"{self.name}-{name}", self.config.client, fail=self.fail, log=self._log)
+
+    def _fenced(self, transactional_id: str) -> TransactionalProducer:
+        return TransactionalProducer(
+            transactional_id, self.config.client, fail=self.fail, log=self._log, fenced=not self._embedded
+        )
+
+    def _build(self) -> None:
+        config, topology = self.config, self._topology
+        outputs = Outputs(config, self._rows, self.telemetry)
+        self._intake = IntakeStage(
+            config, self.name, topology, self._ledger, outputs,
+            clock_ms=wall_ms, telemetry=self.telemetry, log=logger("intake"),
+        )  # fmt: skip
+        self._join = JoinStage(
+            config, self.name, topology, self._tallies, outputs,
+            clock_s=monotonic_s, clock_ms=wall_ms, telemetry=self.telemetry, log=logger("join"),
+        )  # fmt: skip
+        self._judge = JudgeStage(config, self._fenced, telemetry=self.telemetry, log=logger("judge"))
+
+    def _application(self) -> tuple[faust.App, list[Any]]:
+        """The Faust application and the channel of each stage: intake, join, judge."""
+        run = self.config.run
+        app = _App(
+            self.config.name,
+            broker="kafka://127.0.0.1:1",  # never used: its Kafka is off
+            topic_disable_leader=True,
+            web_enabled=True,
+            web_host=run.http_host,
+            web_bind=run.http_host,
+            web_port=run.http_port,
+            datadir=tempfile.mkdtemp(prefix="streams-"),
+        )
+        mount(app, self._health, self.telemetry.page, CONTENT_TYPE)
+        channels = [app.channel(maxsize=256) for _ in range(3)]
+        for name, channel, take in zip(
+            ("intake", "join", "judge"), channels, (self._take_intake, self._take_join, self._take_judge), strict=True
+        ):
+            app.agent(channel, name=name)(self._agent(take))
+        return app, channels
+
+    def _agent(self, take: Callable[[Batch], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
+        """An agent that nothing escapes from: Faust would restart it and lose the batch in its hand."""
+
+        async def agent(batches: AsyncIterator[Batch]) -> None:
+            async for batch in batches:
+                try:
+                    await take(batch)
+                except asyncio.CancelledError:
+                    raise
+                except BaseException as error:  # noqa: BLE001 - whatever it is, the worker ends with it
+                    self.fail(error)
+                # one micro-batch at a time, then the others have their turn
+                await asyncio.sleep(0)
+
+        return agent
+
+    def _connect(self, loop: asyncio.AbstractEventLoop, channels: list[Any]) -> None:
+        """The sources, each feeding its channel from its own thread."""
+
+        def deliver_to(channel: Any) -> Callable[[Batch], None]:
+            def deliver(batch: Batch) -> None:
+                asyncio.run_coroutine_threadsafe(channel.put(batch), loop)
+
+            return deliver
+
+        config = self.config
+        stages = ((self._intake, self._intake.topics), (self._join, ["ledger"]), (self._judge, ["tallies"]))
+        self._sources: list[Source] = []
+        for (stage, topics), noun, channel in zip(stages, ("intake", "join", "judge"), channels, strict=True):
+            names = topics if noun == "intake" else [config.topic("ledger" if noun == "join" else "tallies")]
+            source = Source(
+                noun, names, f"{config.name}-{noun}", stage, config.client,
+                deliver=deliver_to(channel), fail=self.fail, clock_ms=wall_ms, log=logger(noun),
+                at_end=noun == "intake", read_committed=noun == "intake" and not self._embedded,
+                instance_id=f"{config.static_member}-{noun}" if config.static_member else None,
+                protocol=config.group_protocol,
+            )  # fmt: skip
+            stage.source = source
+            self._sources.append(source)
+
+    # ------------------------------------------------------------------ work
+
+    async def _take_intake(self, batch: Batch) -> None:
+        await self._room(self._ledger)
+        self._timed("intake", batch, self._intake.take)
+
+    async def _take_join(self, batch: Batch) -> None:
+        await self._room(self._tallies)
+        self._timed("join", batch, self._join.take)
+
+    async def _take_judge(self, batch: Batch) -> None:
+        self._timed("judge", batch, self._judge.take, keep=True)
+        try:
+            await asyncio.to_thread(self._judge.write, batch.partition)
+        finally:
+            self._sources[2].done(batch)
+
+    async def _room(self, producer: Producer) -> None:
+        """Wait for room in a producer without holding up the loop: a broker may be away for hours."""
+        while not (producer.has_room() and self._rows.has_room()):
+            await asyncio.sleep(0.05)
+            self._beat_s = monotonic_s()
+
+    def _timed(self, stage: str, batch: Batch, take: Callable[[Batch], int], *, keep: bool = False) -> None:
+        """Apply a batch if its partition is still ours; `keep` leaves it in flight."""
+        source = self._sources[("intake", "join", "judge").index(stage)]
+        began_s = monotonic_s()
+        with source.lock:
+            if source.current(batch):
+                take(batch)
+        if not keep:
+            source.done(batch)
+        self.telemetry.observe(Spread.BATCH, monotonic_s() - began_s, stage=stage)
+
+    async def _ticks(self) -> None:
+        """Progress records on multiples of the tick of the wall clock."""
+        tick_ms = self.config.run.tick_ms
+        while True:
+            await asyncio.sleep((tick_ms - wall_ms() % tick_ms) / 1000)
+            began_s = self._beat_s = monotonic_s()
+            if self._draining:
+                return
+            if self._ledger.has_room():
+                self._intake.tick()
+            self._measure()
+            self.telemetry.observe(Spread.TICK, monotonic_s() - began_s)
+
+    async def _flushes(self) -> None:
+        """A flush that came too soon after the one before is made up for, also when no record follows."""
+        while not self._draining:
+            await asyncio.sleep(self.config.run.flush_interval_ms / 2000)
+            self._join.flush_idle()
+
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the worker ends with it
+            self.fail(error)
+
+    def _measure(self) -> None:
+        for source in self._sources:
+            self.telemetry.set(Level.BATCHES_IN_FLIGHT, source.in_flight, stage=source.name)
+            self.telemetry.set(
+                Level.ASSIGNED_PARTITIONS, len(source.assigned()) + len(source.loading()), stage=source.name
+            )
+            self.telemetry.set(Level.LOADED_PARTITIONS, len(source.assigned()), stage=source.name)
+            for (topic, partition), lag in source.lag().items():
+                self.telemetry.set(Level.CONSUMER_LAG, lag, topic=topic, partition=partition)
+
+    def _health(self) -> Health:
+        sources = getattr(self, "_sources", [])
+        loaded = sum(len(s.assigned()) for s in sources)
+        loading = sum(len(s.loading()) for s in sources)
+        return Health(
+            heartbeat_age_s=monotonic_s() - self._beat_s,
+            assigned=loaded + loading,
+            loaded=loaded,
+            joined=bool(sources) and all(s.stats.rebalances for s in sources),
+            draining=self._draining,
+        )
