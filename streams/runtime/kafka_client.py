@@ -36,6 +36,10 @@ ALL_BROKERS_DOWN: int = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
 ASSIGNMENT_LOST: int = KafkaError._ASSIGNMENT_LOST  # noqa: SLF001
 FENCED: int = KafkaError._FENCED  # noqa: SLF001
 FATAL: int = KafkaError._FATAL  # noqa: SLF001
+TRANSPORT: int = KafkaError._TRANSPORT  # noqa: SLF001
+UNSUPPORTED_FEATURE: int = KafkaError._UNSUPPORTED_FEATURE  # noqa: SLF001
+TIMED_OUT: int = KafkaError._TIMED_OUT  # noqa: SLF001
+PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001
 
 NOT_PERMITTED = frozenset({
     KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED,
@@ -107,6 +111,11 @@ def verdict(error: KafkaError, doing: str) -> StreamsError | None:
     if error.fatal() or code == FATAL:
         return InternalError(f"{doing}: the Kafka client gave up ({error.name()}: {error.str()})")
     return None
+
+
+def not_accepted(doing: str, error: KafkaError) -> NotPermittedError:
+    """The sentence for a login that the broker keeps refusing."""
+    return NotPermittedError(f"{doing}: the broker does not accept the login ({error.str()})")
 
 
 class Outage:

@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.runtime.assignment import Assignment, Partition
 from streams.runtime.ends import Answer, Ends
-from streams.runtime.errors import NotPermittedError, StateError, TopicError
+from streams.runtime.errors import StateError, TopicError
 from streams.runtime.fetching import Fetching
 from streams.runtime.kafka_client import (
     ALL_BROKERS_DOWN,
@@ -25,6 +25,7 @@ from streams.runtime.kafka_client import (
     Outage,
     Patience,
     TopicPartitionKey,
+    not_accepted,
     verdict,
 )
 from streams.runtime.stage import Limits, Stage, Stats
@@ -91,7 +92,7 @@ class Watch:
             self._suspected, self._next_s = self._ends.asked, 0.0
         elif code in AUTHENTICATION:
             if self._patience.lasted("login") > OUT_OF_PATIENCE_S:
-                self._doom = NotPermittedError(f"{self._name}: the broker does not accept the login ({error.str()})")
+                self._doom = not_accepted(self._name, error)
         else:
             self._doom = self._doom or verdict(error, f"reading {', '.join(sorted(self._topics))}")
 

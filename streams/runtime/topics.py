@@ -1,0 +1,321 @@
+"""Which topics there are, whether they are as they must be, and making the job's own.
+
+The job never changes a topic that exists: what is wrong is said with the command that mends it, because a changed
+partition count or a compacted ledger would lose counts. The embedded broker knows no settings and cannot create
+over the wire; there settings go unchecked, and a broker without topic ids has the name as id.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # public, but its stub does not say so
+    AdminClient,
+    ConfigResource,
+    OffsetSpec,
+    ResourceType,
+)
+from confluent_kafka.cimpl import NewTopic
+
+from streams.runtime.errors import StreamsError, TopicError, UnavailableError
+from streams.runtime.kafka_client import (
+    ALL_BROKERS_DOWN,
+    AUTHENTICATION,
+    COMMON,
+    TIMED_OUT,
+    TRANSPORT,
+    UNKNOWN_TOPIC,
+    UNSUPPORTED_FEATURE,
+    TopicPartitionKey,
+    error_of,
+    not_accepted,
+    verdict,
+)
+
+_RETRY_S = 0.2
+_CALL_S = 5.0
+_NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"  # how the all-zero id of brokers without ids prints
+
+LOG_CONFIG: Mapping[str, str] = {
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+    "max.message.bytes": "1048588",
+    "message.timestamp.type": "CreateTime",
+}
+"""Ledger and tallies keep everything; the job trims them itself below its checkpoints."""
+
+CHECKPOINT_CONFIG: Mapping[str, str] = {"cleanup.policy": "compact", "max.message.bytes": "1048588"}
+
+CHECKED = ("cleanup.policy", "retention.ms")
+"""The settings of an existing topic that must be as planned; others are the operator's business."""
+
+T = TypeVar("T")
+
+
+def output_config(retention_ms: int, *, compacted: bool = True) -> dict[str, str]:
+    """The settings of an output topic: upserts are compacted and also expire."""
+    return {
+        "cleanup.policy": "compact,delete" if compacted else "delete",
+        "retention.ms": str(retention_ms),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """A topic as it must be. `replication` -1 is the broker's default. Only `CHECKED` settings are compared.
+
+    `partitions` 0: any number will do (the source topics, which are not ours).
+    """
+
+    name: str
+    partitions: int
+    config: Mapping[str, str] = field(default_factory=dict)
+    replication: int = -1
+
+    @property
+    def command(self) -> str:
+        """The command that makes this topic."""
+        replication = "" if self.replication < 0 else f" --replication-factor {self.replication}"
+        settings = "".join(f" --config {name}={value}" for name, value in self.config.items())
+        return (
+            f"kafka-topics.sh --bootstrap-server BROKER --create --topic {self.name} "
+            f"--partitions {self.partitions or 1}{replication}{settings}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """A topic as it is. `config` is None when the broker does not tell (embedded) or may not (permission)."""
+
+    name: str
+    exists: bool
+    partitions: int = 0
+    topic_id: str = ""
+    config: Mapping[str, str] | None = None
+
+
+class Topics:
+    """Questions and orders to a broker about topics. Every call waits at most `wait_s` for one to answer.
+
+    Raises UnavailableError when none did, NotPermittedError when it refuses.
+    """
+
+    def __init__(self, client: Mapping[str, Any], wait_s: float = 10.0) -> None:
+        self._wait_s = wait_s
+        self._address = client.get("bootstrap.servers", "?")
+        self._reason = ""
+        self._login: KafkaError | None = None
+        properties: dict[str, Any] = {**COMMON, **client, "error_cb": self._client_error}
+        self._admin = AdminClient(properties)
+
+    def describe(self, names: Iterable[str]) -> dict[str, TopicState]:
+        """How these topics are: existence, partitions, id, settings."""
+        wanted = list(dict.fromkeys(names))
+        # Without naming them: asking a broker for a topic by name can make it there and then.
+        there = self._ask(lambda: self._admin.list_topics(timeout=_CALL_S)).topics
+        known = [name for name in wanted if name in there]
+        ids, configs = self._ids(known), self._configs(known)
+        states = {}
+        for name in wanted:
+            if name not in there:
+                states[name] = TopicState(name, exists=False)
+                continue
+            states[name] = TopicState(
+                name, exists=True, partitions=len(there[name].partitions), topic_id=ids[name],
+                config=configs.get(name),
+            )  # fmt: skip
+        return states
+
+    def ensure(self, plans: Sequence[TopicPlan], *, create: bool) -> dict[str, TopicState]:
+        """Make what is missing (with `create`) and check what is there; how all of them are then.
+
+        Raises TopicError with one line for each topic that is missing or not as planned.
+        """
+        states = self.describe(plan.name for plan in plans)
+        missing = [plan for plan in plans if not states[plan.name].exists and plan.partitions]
+        if missing and create:
+            self._create(missing)
+            states = self._await(plans)
+        problems = [line for plan in plans for line in problems_of(plan, states[plan.name])]
+        if problems:
+            raise TopicError("\n".join(problems))
+        return states
+
+    def topic_ids(self, names: Iterable[str]) -> dict[str, str]:
+        """The id of each topic: another one when it was deleted and made again. Raises TopicError when missing."""
+        states = self.describe(names)
+        for state in states.values():
+            if not state.exists:
+                raise TopicError(f"topic {state.name} does not exist")
+        return {name: state.topic_id for name, state in states.items()}
+
+    def partitions(self, names: Iterable[str]) -> list[TopicPartitionKey]:
+        """Every partition of these topics."""
+        states = self.describe(names)
+        return [(name, number) for name, state in states.items() for number in range(state.partitions)]
+
+    def end_offsets(self, tps: Iterable[TopicPartitionKey]) -> dict[TopicPartitionKey, int]:
+        """The offset after the last record of each partition."""
+        return self._offsets(tps, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+    def low_watermarks(self, tps: Iterable[TopicPartitionKey]) -> dict[TopicPartitionKey, int]:
+        """The offset of the first record still there of each partition."""
+        return self._offsets(tps, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+
+    def offsets_at(self, tps: Iterable[TopicPartitionKey], time_ms: int) -> dict[TopicPartitionKey, int]:
+        """The offset of the first record at or after a time of each partition; its end when there is none."""
+        keys = list(tps)
+        found = self._offsets(keys, OffsetSpec.for_timestamp(time_ms))
+        after = self.end_offsets([key for key in keys if found[key] < 0])
+        return {key: after[key] if offset < 0 else offset for key, offset in found.items()}
+
+    def delete_records(self, before: Mapping[TopicPartitionKey, int]) -> bool:
+        """Trim partitions below these offsets; False when the broker cannot (the embedded one)."""
+        tps = [TopicPartition(*key, offset) for key, offset in before.items()]
+        if not tps:
+            return True
+        try:
+            self._ask(lambda: _all(self._admin.delete_records(tps, request_timeout=_CALL_S)))
+        except _UnsupportedError:
+            return False
+        return True
+
+    def _offsets(self, tps: Iterable[TopicPartitionKey], spec: OffsetSpec) -> dict[TopicPartitionKey, int]:
+        wanted = {TopicPartition(*key): spec for key in tps}
+        if not wanted:
+            return {}
+        found = self._ask(lambda: _all(self._admin.list_offsets(wanted, request_timeout=_CALL_S)))
+        return {(tp.topic, tp.partition): int(result.offset) for tp, result in found.items()}
+
+    def _ids(self, names: Sequence[str]) -> dict[str, str]:
+        if not names:
+            return {}
+        try:
+            found = self._ask(
+                lambda: _all(self._admin.describe_topics(TopicCollection(list(names)), request_timeout=_CALL_S))
+            )
+        except _UnsupportedError:
+            return {name: name for name in names}
+        ids = {name: str(topic.topic_id) for name, topic in found.items()}
+        return {name: name if topic_id in (_NO_ID, "None", "") else topic_id for name, topic_id in ids.items()}
+
+    def _configs(self, names: Sequence[str]) -> dict[str, Mapping[str, str]]:
+        if not names:
+            return {}
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+        try:
+            found = self._ask(lambda: _all(self._admin.describe_configs(resources, request_timeout=_CALL_S)))
+        except _UnsupportedError:
+            return {}
+        return {
+            resource.name: {name: entry.value or "" for name, entry in entries.items()}
+            for resource, entries in found.items()
+        }
+
+    def _create(self, plans: Sequence[TopicPlan]) -> None:
+        new = [NewTopic(p.name, p.partitions, p.replication, config=dict(p.config)) for p in plans]
+        names = ", ".join(plan.name for plan in plans)
+        try:
+            self._ask(
+                lambda: _all(self._admin.create_topics(new, request_timeout=_CALL_S), fine=_EXISTS),
+                f"creating topics {names}",
+            )
+        except _UnsupportedError:
+            raise TopicError(f"topics {names} are missing and this broker cannot create them over the wire") from None
+
+    def _await(self, plans: Sequence[TopicPlan]) -> dict[str, TopicState]:
+        """Topics that were just made take a moment until every broker knows them."""
+        until_s = time.monotonic() + self._wait_s
+        while True:
+            states = self.describe(plan.name for plan in plans)
+            made = all(states[plan.name].exists or not plan.partitions for plan in plans)
+            if made or time.monotonic() > until_s:
+                return states
+            self._admin.poll(_RETRY_S)
+
+    def _ask(self, call: Callable[[], T], doing: str = "asking about topics") -> T:
+        """Repeat a call until a broker answers, at most `wait_s`."""
+        until_s = time.monotonic() + self._wait_s
+        while True:
+            try:
+                return call()
+            except KafkaException as raised:
+                error = error_of(raised)
+                if error.code() in _UNSUPPORTED:
+                    raise _UnsupportedError from raised
+                final = verdict(error, doing) or (None if _passing(error) else _refused(error, doing))
+                if final is not None:
+                    raise final from raised
+                if time.monotonic() > until_s:
+                    if self._login is not None:
+                        raise not_accepted(doing, self._login) from raised
+                    raise UnavailableError(
+                        f"no broker answered at {self._address} within {self._wait_s:g} s "
+                        f"({self._reason or error.str()}); is it running, and is bootstrap.servers right?"
+                    ) from raised
+                self._admin.poll(_RETRY_S)
+
+    def _client_error(self, error: KafkaError) -> None:
+        if error.code() in AUTHENTICATION:
+            self._login = error
+        if error.code() != ALL_BROKERS_DOWN:
+            self._reason = error.str()
+
+
+def problems_of(plan: TopicPlan, state: TopicState) -> list[str]:
+    """What is wrong with a topic, one line each: what it is, what it must be, what mends it."""
+    if not state.exists:
+        return [f"topic {plan.name} does not exist; create it: {plan.command}"]
+    lines = []
+    if plan.partitions and state.partitions != plan.partitions:
+        lines.append(
+            f"topic {plan.name} has {state.partitions} partitions, the job is configured for {plan.partitions}; "
+            f"configure {state.partitions}, or run the job under another name, which makes new topics"
+        )
+    for name in CHECKED:
+        wanted = plan.config.get(name)
+        if wanted is None or state.config is None or name not in state.config:
+            continue
+        found = state.config[name]
+        if sorted(found.split(",")) != sorted(wanted.split(",")):
+            lines.append(
+                f"topic {plan.name} has {name}={found}, it must be {wanted}; change it: kafka-configs.sh "
+                f"--bootstrap-server BROKER --alter --entity-type topics --entity-name {plan.name} "
+                f"--add-config {name}=[{wanted}]"
+            )
+    return lines
+
+
+class _UnsupportedError(Exception):
+    """The broker does not have this request at all."""
+
+
+_EXISTS = frozenset({KafkaError.TOPIC_ALREADY_EXISTS})
+_UNSUPPORTED = frozenset({UNSUPPORTED_FEATURE, KafkaError.UNSUPPORTED_VERSION})
+
+
+def _passing(error: KafkaError) -> bool:
+    """Whether asking again can help."""
+    return error.retriable() or error.code() in {TIMED_OUT, TRANSPORT, ALL_BROKERS_DOWN} | UNKNOWN_TOPIC | {
+        KafkaError.REQUEST_TIMED_OUT, KafkaError.NOT_CONTROLLER, KafkaError.LEADER_NOT_AVAILABLE,
+    }  # fmt: skip
+
+
+def _refused(error: KafkaError, doing: str) -> StreamsError:
+    return TopicError(f"{doing}: the broker refuses ({error.name()}: {error.str()})")
+
+
+def _all(futures: Mapping[Any, Any], fine: frozenset[int] = frozenset()) -> dict[Any, Any]:
+    """The results of an admin call, one per topic or partition; errors in `fine` are results too."""
+    results: dict[Any, Any] = {}
+    for what, future in futures.items():
+        try:
+            results[what] = future.result(2 * _CALL_S)
+        except KafkaException as error:
+            if error_of(error).code() not in fine:
+                raise
+            results[what] = None
+    return results
