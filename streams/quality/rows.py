@@ -4,12 +4,11 @@ A row is a function of counts, the place they were counted at, and the round the
 clock and no state of the job gets in, so that two runs over one log write the same bytes.
 """
 
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
 from typing import NamedTuple
 
 from streams.ledger.spec import NO_TIME
+from streams.ledger.times import rfc3339
 from streams.quality.measures import class_measures, window_measures
 from streams.quality.table import Margins
 
@@ -18,8 +17,6 @@ VIEW = "prediction_time"
 
 ALL = "all"
 """The segment of every prediction."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Stream(StrEnum):
@@ -62,17 +59,6 @@ class Moment(NamedTuple):
 
     revision: int
     watermark: int
-
-
-@lru_cache(maxsize=4096)
-def rfc3339(time_ms: int) -> str:
-    """A time as RFC 3339 in UTC with milliseconds.
-
-    >>> rfc3339(1_364_774_400_250)
-    '2013-04-01T00:00:00.250Z'
-    """
-    text = (_EPOCH + timedelta(milliseconds=time_ms)).isoformat(timespec="milliseconds")
-    return text.removesuffix("+00:00") + "Z"
 
 
 def encode_part(part: str) -> str:

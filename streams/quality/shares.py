@@ -21,7 +21,9 @@ from streams.quality.table import CORRECTED, SHIFT, UNLABELLED
 Ints = NDArray[np.int64]
 
 MAX_PENDING_CELLS = 1_000_000
-"""Changed cells that may wait for the end of a round before they are added up."""
+"""Changed cells that may wait for the end of a round before they are added up.
+
+A round takes long when one ledger partition is silent."""
 
 _CELL_BYTES = 16  # a code and a count
 
@@ -57,6 +59,7 @@ class Shares:
         self._slots: dict[tuple[int, int], dict[int, bytes]] = {}
         self._due: list[tuple[int, int, int]] = []
         self._pending: list[Changes] = []
+        self._add_up_at = MAX_PENDING_CELLS
 
     def __len__(self) -> int:
         return sum(map(len, self._slots.values()))
@@ -89,8 +92,10 @@ class Shares:
         n = np.concatenate((n, -old_cells[:, 1]))
         pairs = np.array(list(slots), np.int64).reshape(-1, 2)
         self._pending.append(_reduced(pairs[:, 1], pairs[:, 0], slot, code, n))
-        if sum(len(c.n) for c in self._pending) > MAX_PENDING_CELLS:
+        if sum(len(c.n) for c in self._pending) > self._add_up_at:
             self._pending = [self.drain()]
+            # Distinct changes cannot be made fewer: doubling keeps the work in proportion to what was taken.
+            self._add_up_at = max(MAX_PENDING_CELLS, 2 * len(self._pending[0].n))
 
     def drain(self) -> Changes:
         """The changes since the last time, each cell once."""

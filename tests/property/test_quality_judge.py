@@ -6,7 +6,7 @@ Each example is a seed: it makes the ledger partitions, and another makes the lo
 from collections import Counter
 from math import isclose
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import orjson
@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.ledger.spec import Timing
-from streams.quality.rows import OutputRow, rfc3339
+from streams.ledger.times import rfc3339
 from streams.quality.spec import QualitySpec
 from tests.support.judged import (
     PANE,
@@ -29,6 +29,9 @@ from tests.support.judged import (
     spec_of,
 )
 from tests.support.schemas import schema
+
+if TYPE_CHECKING:
+    from streams.quality.rows import OutputRow
 
 SEEDS = st.integers(0, 1 << 32)
 LONG = Timing(horizon_ms=9 * PANE, slack_ms=2 * PANE, settle_ms=3 * PANE)

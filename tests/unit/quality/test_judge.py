@@ -16,6 +16,7 @@ from streams.ledger.cells import CellKind
 from streams.ledger.flush import encode
 from streams.ledger.gap import GapError
 from streams.ledger.spec import Timing
+from streams.quality import shares
 from streams.quality.judge import Judge
 from streams.quality.rows import OutputRow
 from streams.quality.spec import QualitySpec
@@ -203,6 +204,15 @@ def test_a_value_that_leaves_the_largest_is_written_once_with_zeros() -> None:
     later = told.say((at(2, country="ch"), 1))
     assert said(later, "windows", "predictions", segment="country=ch") == []
     assert said(later, "windows", "predictions", segment="country=other") == [(3,)]
+
+
+def test_changes_that_wait_for_a_silent_partition_are_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shares, "MAX_PENDING_CELLS", 3)
+    told = Told(spec_of("5m", ledger_partitions=2))
+    for minute in range(200):
+        assert told.say((at(minute % 5), 1)) == []
+    assert sum(len(waiting.n) for waiting in told.judge._shares._pending) <= 2 * 5
+    assert said(told.say(partition=1), "windows", "predictions") == [(200,)]
 
 
 def test_expected_classes_are_those_of_the_model() -> None:

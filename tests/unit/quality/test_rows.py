@@ -1,7 +1,8 @@
 """Keys that can be taken apart, times that can be read."""
 
 from streams.ledger.spec import NO_TIME
-from streams.quality.rows import Moment, Place, RowWriter, Status, encode_part, metric_key, rfc3339
+from streams.ledger.times import rfc3339
+from streams.quality.rows import Moment, Place, RowWriter, Status, encode_part, metric_key
 from streams.quality.table import cell, margins_of
 
 PLACE = Place("a|b", "1%", "country=C|H", "24h", 0, 86_400_000)

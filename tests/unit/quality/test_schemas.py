@@ -1,9 +1,15 @@
 """The published schemas are valid, closed, described, and know every reason."""
 
+from dataclasses import fields
+
 import jsonschema
 import pytest
 
-from streams.formats.reasons import Reason
+from streams.formats.reasons import Kind, Reason
+from streams.ledger.audit import Audit
+from streams.ledger.position import SourceId
+from streams.ledger.rejects import JoinReject, intake_row, join_row
+from streams.ledger.spec import NO_TIME
 from tests.support.schemas import SCHEMAS, schema
 
 OURS = ("window", "class", "confusion", "reject", "audit")
@@ -47,3 +53,19 @@ def test_a_reject_row_may_hold_bytes_and_headers_or_neither() -> None:
     )
     for wrong in ({"reason": "because"}, {"headers": [["trace"]]}, {"id_hash": "XY"}, {"more": 1}):
         assert not validator.is_valid(row | wrong)
+
+
+def test_the_reject_rows_of_the_ledger_are_as_their_schema_says() -> None:
+    kind, reason = Kind.PREDICTION, Reason.NOT_JSON
+    _, intake = intake_row(kind, ("t", 0, 1), reason, "?", b"\xff", b"k", [("a", None), ("b", b"1")])
+    _, join = join_row(JoinReject(Kind.LABEL, str(SourceId("t", 2, "u")), 7, Reason.LATE_LABEL, "0f", 12))
+    for row in (intake, join):
+        jsonschema.Draft202012Validator(schema("reject")).validate(row)
+        assert list(row) == schema("reject")["required"]
+
+
+def test_the_audit_row_of_the_ledger_is_as_its_schema_says() -> None:
+    counts = {f.name: 0 for f in fields(Audit)} | {"watermark_ms": NO_TIME}
+    _, row = Audit(**counts).row()
+    jsonschema.Draft202012Validator(schema("audit")).validate(row)
+    assert list(row) == schema("audit")["required"]
