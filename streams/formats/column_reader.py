@@ -199,12 +199,15 @@ class _Batch:
         if kinds <= {float, type(None)}:
             return self.mapping.scores.number_column(np.array(column, np.float64), cls, classes)
         texts = [spelled.values[code] for code in spelled.codes.tolist()]
-        if kinds == {dict}:
-            if any(pipe.name == "float" for a in field.candidates for pipe in a.expression.pipes):
-                self.odd[:] = True
+        if kinds == {dict} and not self._is_piped(field):
             return self._of_maps(column, texts, cls, classes)
-        self.odd |= np.fromiter((type(v) is not float and v is not None for v in column), bool, len(column))
-        return np.full(len(column), NO_CONFIDENCE, np.uint16)
+        numbers = np.array([v if type(v) is float else None for v in column], np.float64)
+        self.odd |= np.isnan(numbers) & np.fromiter((v is not None for v in column), bool, len(column))
+        return self.mapping.scores.number_column(numbers, cls, classes)
+
+    def _is_piped(self, field: Field) -> bool:
+        """Whether some candidate has a pipe, which must see what is no number."""
+        return any(access.expression.pipes for access in self.plan.candidates(field.name))
 
     def _of_maps(
         self, maps: list[dict[str, float]], texts: list[Any], cls: NDArray[np.uint16], classes: list[str]

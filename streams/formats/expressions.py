@@ -83,7 +83,7 @@ class Expression:
 _SPACE = re.compile(r"\s*")
 _NAME = re.compile(r"[^\s.\[\]|'\"()=]+")
 _QUOTED = re.compile(r"'((?:[^'\\]|\\['\\])*)'")
-_INDEX = re.compile(r"-?\d{1,9}(?=\s*\])")
+_INDEX = re.compile(r"-?\d{1,9}")
 _BARE = re.compile(r"[^\]']*")
 _ARGUMENT = re.compile(r"[^()]*")
 _ESCAPE = re.compile(r"\\(['\\])")

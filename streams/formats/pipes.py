@@ -29,7 +29,7 @@ def compile_pipe(pipe: Pipe, expression: Expression, classes: ClassNames) -> Pip
     if pipe.name == "tz":
         try:
             return partial(time_ms, place, zone=ZoneInfo(pipe.argument))
-        except (OSError, ValueError):
+        except (KeyError, OSError, ValueError):
             at = place.find(pipe.argument)
             raise ExpressionError(place, at, f"no time zone is called {pipe.argument!r}") from None
     if pipe.name == "ts":

@@ -84,10 +84,9 @@ def _epoch(epoch: Times) -> Times:
 
 def _floats(values: list[Any]) -> tuple[Times, Bools]:
     epoch = np.array(values, np.float64)
-    size = np.abs(epoch)
-    odd = ~(size < MILLIS_BELOW)
-    scaled = np.where(size < SECONDS_BELOW, epoch * 1e6, epoch * 1e3)
-    scaled[odd] = 0
+    odd = ~(np.abs(epoch) < MILLIS_BELOW)
+    epoch[odd] = 0
+    scaled = epoch * np.where(np.abs(epoch) < SECONDS_BELOW, 1e6, 1e3)
     return np.rint(scaled).astype(np.int64) // 1000, odd
 
 
@@ -97,8 +96,11 @@ def _texts(values: list[str]) -> tuple[Times, Bools]:
         return parsed
     lengths = np.fromiter(map(len, values), np.int64, len(values))
     ms, odd = np.zeros(len(values), np.int64), np.ones(len(values), bool)
+    broken = any("\n" in text for text in values)
     for length in np.unique(lengths)[:_LENGTHS].tolist():
         at = np.flatnonzero(lengths == length)
+        if broken:
+            at = np.array([i for i in at.tolist() if "\n" not in values[i]], np.int64)
         parsed = _same_length([values[i] for i in at.tolist()], length)
         if parsed is not None:
             ms[at], odd[at] = parsed
@@ -107,6 +109,8 @@ def _texts(values: list[str]) -> tuple[Times, Bools]:
 
 def _same_length(texts: list[str], length: int) -> tuple[Times, Bools] | None:
     """The times of texts that all have `length` characters; None when they do not, or could not be RFC 3339."""
+    if not texts:
+        return None
     joined = "\n".join(texts) + "\n"
     if not 20 <= length <= _LONGEST or len(joined) != len(texts) * (length + 1) or not joined.isascii():
         return None
