@@ -1,0 +1,85 @@
+"""The command `streams`: every subcommand, and how any failure ends: one sentence and an exit code.
+
+Rules: a user never sees a traceback (`--debug` shows it); exit codes are those of docs/exit-codes.md; answers go to
+standard output, everything else to standard error.
+"""
+
+import sys
+import traceback
+from collections.abc import Sequence
+from itertools import takewhile
+from typing import Annotated
+
+import typer
+
+from streams import __version__
+from streams.cli.check import check
+from streams.cli.run import run as run_worker
+from streams.cli.tail import tail
+from streams.cli.topics import topics
+from streams.runtime.errors import StreamsError
+
+app = typer.Typer(
+    name="streams",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run_worker)
+app.command("check")(check)
+app.command("topics")(topics)
+app.command("tail")(tail)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"streams {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def streams(
+    _debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+    _shown: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Exact, revised, windowed quality of deployed classifiers, from Kafka prediction and label logs.
+
+    Exit codes: 0 success, 1 a check found something, 2 wrong usage, 69 no broker, 70 a bug, 74 state, 76 topics,
+    77 not permitted, 78 configuration, 130 interrupted.
+    """
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; the exit code. Every failure is one sentence on standard error."""
+    wants_traceback = "--debug" in takewhile(lambda argument: argument.startswith("-"), arguments)
+    try:
+        app(args=list(arguments), prog_name="streams")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except KeyboardInterrupt:
+        return 130
+    except StreamsError as error:
+        if wants_traceback:
+            traceback.print_exc()
+        typer.echo(str(error), err=True)
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 -- the last resort: a bug is one sentence, too
+        if wants_traceback:
+            traceback.print_exc()
+        what = f"{type(error).__name__}: {error}".partition("\n")[0]
+        typer.echo(f"this is a bug in streams ({what}); `streams --debug ...` shows where, please report it", err=True)
+        return StreamsError.exit_code
+    return 0
+
+
+def run() -> None:
+    """The entry point of the package."""
+    sys.exit(main(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,78 @@
+"""The newest revision of every row, as a table for a terminal: one line a key, the latest windows first."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from streams.runtime.tail import Row
+
+_PLACE = ("model", "model_version", "segment", "window", "window_start", "status")
+_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "windows": (
+        *_PLACE, "predictions", "labelled", "coverage", "balanced_accuracy", "balanced_accuracy_lower",
+        "balanced_accuracy_upper", "accuracy", "undefined",
+    ),
+    "classes": (*_PLACE, "class", "support", "recall", "precision", "f1", "undefined"),
+    "confusion": (*_PLACE, "actual", "predicted", "count"),
+    "rejects": ("topic", "partition", "offset", "reason", "detail", "late_by_ms"),
+    "audit": (),
+}  # fmt: skip
+"""The columns shown of each topic; all that a row has where none are named."""
+
+_ORDER = ("window_end", "window_start")
+_MISSING = "-"
+_MOST_KEYS = 20_000  # beyond it the keys updated longest ago are forgotten: nobody reads that far down a terminal
+
+
+class NewestRows:
+    """Rows by key. `update` keeps the highest revision (the latest row where rows have none)."""
+
+    def __init__(self, noun: str) -> None:
+        self._noun = noun
+        self._rows: dict[str, Row] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def update(self, row: Row) -> None:
+        """Take a row, unless a newer revision of its key is there."""
+        key = row.key or f"{row.partition}/{row.offset}"
+        known = self._rows.pop(key, None)
+        newer = known is None or row.value.get("revision", 0) >= known.value.get("revision", 0)
+        self._rows[key] = row if newer or known is None else known
+        if len(self._rows) > _MOST_KEYS:
+            del self._rows[next(iter(self._rows))]
+
+    def newest(self, count: int) -> list[Mapping[str, Any]]:
+        """At most `count` rows: the latest windows first, and the latest updated first within them."""
+        rows = list(reversed(self._rows.values()))
+        rows.sort(key=lambda row: tuple(str(row.value.get(name) or "") for name in _ORDER), reverse=True)
+        return [row.value for row in rows[:count]]
+
+    def render(self, count: int) -> Table:
+        """The table of at most `count` rows."""
+        shown = self.newest(count)
+        columns = _COLUMNS[self._noun] or tuple(dict.fromkeys(name for row in shown for name in row))
+        hidden = len(self._rows) - len(shown)
+        caption = f"{len(self._rows)} keys" + (f", {hidden} older ones not shown" if hidden > 0 else "")
+        table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
+        for name in columns:
+            is_number = any(isinstance(row.get(name), (int, float)) for row in shown)
+            table.add_column(name.replace("_", " "), justify="right" if is_number else "left")
+        for row in shown:
+            table.add_row(*(Text(written(row.get(name))) for name in columns))
+        return table
+
+
+def written(value: object) -> str:
+    """A value of a row for people: ratios with four digits, `-` for what is not defined."""
+    if value is None:
+        return _MISSING
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {written(inner)}" for name, inner in value.items())
+    return str(value)

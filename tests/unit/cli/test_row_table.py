@@ -1,0 +1,60 @@
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from streams.cli.row_table import NewestRows, written
+from streams.runtime.tail import Row
+
+
+def row(key: str, offset: int = 0, **value: Any) -> Row:
+    return Row(0, offset, 0, key, b"", value)
+
+
+def shown(table: NewestRows, count: int = 10) -> str:
+    screen = io.StringIO()
+    Console(file=screen, width=300).print(table.render(count))
+    return screen.getvalue()
+
+
+def test_the_highest_revision_of_a_key_is_kept_whatever_the_order() -> None:
+    table = NewestRows("windows")
+    for revision in (1, 7, 3):
+        table.update(row("a", revision=revision, window_end="t"))
+    assert [value["revision"] for value in table.newest(5)] == [7]
+
+
+def test_rows_without_a_revision_are_replaced_by_later_ones() -> None:
+    table = NewestRows("audit")
+    table.update(row("0", offset=1, balanced=False))
+    table.update(row("0", offset=2, balanced=True))
+    assert [value["balanced"] for value in table.newest(5)] == [True]
+
+
+def test_rows_without_a_key_are_all_different() -> None:
+    table = NewestRows("rejects")
+    table.update(row("", offset=1, reason="not_json"))
+    table.update(row("", offset=2, reason="not_json"))
+    assert len(table) == 2
+
+
+def test_the_latest_window_is_first_and_the_rest_is_counted() -> None:
+    table = NewestRows("windows")
+    for hour in (2, 9, 5):
+        table.update(row(f"k{hour}", window_end=f"2026-01-01T0{hour}:00:00.000Z", window_start=f"0{hour}"))
+    assert [value["window_start"] for value in table.newest(2)] == ["09", "05"]
+    assert "3 keys, 1 older ones not shown" in shown(table, 2)
+
+
+def test_square_brackets_in_a_name_are_shown_as_they_are() -> None:
+    table = NewestRows("rejects")
+    table.update(row("a", topic="t", detail="[red]x[/red]", reason="not_json"))
+    assert "[red]x[/red]" in shown(table)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "-"), (0.5, "0.5000"), (0, "0"), (True, "True"), ({"a": None, "b": 1}, "a: -, b: 1")]
+)
+def test_undefined_is_a_dash_and_never_a_zero(value: object, text: str) -> None:
+    assert written(value) == text
