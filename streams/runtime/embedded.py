@@ -12,6 +12,7 @@ dies with whoever started it.
 import argparse
 import ctypes
 import json
+import os
 import signal
 import sys
 import threading
@@ -173,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="streams.runtime.embedded", description="An embedded Kafka broker.")
     parser.add_argument("--topics", type=parse_topics, default=[], help="name:partitions,name:partitions")
     options = parser.parse_args(arguments)
-    over = threading.Event()
+    over, descriptor = threading.Event(), sys.stdin.fileno()
 
     def stop(_signal: int, _frame: object) -> None:
         over.set()
@@ -182,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, stop)
 
     def watch() -> None:
-        while sys.stdin.buffer.read(4096):
+        while os.read(descriptor, 4096):  # unbuffered: a buffer's lock would be held at the interpreter's end
             pass
         over.set()
 

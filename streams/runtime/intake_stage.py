@@ -8,6 +8,7 @@ or a source that was deleted and made again is noticed, not confused with the ol
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import orjson
 
@@ -24,7 +25,7 @@ from streams.runtime.kafka_client import Log, TopicPartitionKey
 from streams.runtime.outputs import Outputs
 from streams.runtime.producer import Producer
 from streams.runtime.source import Source
-from streams.runtime.stage import Batch
+from streams.runtime.stage import Batch, Headers
 from streams.runtime.telemetry import Count, Telemetry
 from streams.runtime.topology import Topology
 
@@ -120,10 +121,10 @@ class IntakeStage:
         records = Records(
             batch.topic,
             batch.partition,
-            [m.offset() for m in messages],
+            batch.offsets(),
             [m.value() for m in messages],
             [m.key() for m in messages] if "keys" in needs else None,
-            [m.headers() for m in messages] if "headers" in needs else None,
+            batch.headers() if "headers" in needs else None,
             [_timestamp(m.timestamp()) for m in messages] if "timestamps" in needs else None,
         )
         decoded = source.decoder.decode(records, batch.read_ms)
@@ -139,7 +140,13 @@ class IntakeStage:
                 message = messages[r.index]
                 coordinates = (batch.topic, batch.partition, records.offsets[r.index])
                 key, row = intake_row(
-                    source.kind, coordinates, r.reason, r.detail, message.value(), message.key(), message.headers()
+                    source.kind,
+                    coordinates,
+                    r.reason,
+                    r.detail,
+                    message.value(),
+                    message.key(),
+                    cast("Headers", message.headers()),
                 )
                 self._outputs.send("rejects", key, row, self._acks.sending())
                 self._telemetry.count(Count.REJECTED, reason=r.reason)

@@ -103,8 +103,8 @@ class JoinStage:
         """Fold a batch of the ledger and flush where that is due; how many records it had."""
         part = self._parts[batch.partition]
         join = part.join
-        for message in batch.messages:
-            self._apply(join, batch, message.offset(), message.value())
+        for offset, message in zip(batch.offsets(), batch.messages, strict=True):
+            self._apply(join, batch, offset, message.value())
             if join.position <= part.quiet_until:
                 if join.flush_due or join.position == part.quiet_until:
                     join.skip_flush()

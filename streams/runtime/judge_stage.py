@@ -9,20 +9,23 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import orjson
+
 from streams.ledger.gap import GapError
 from streams.quality.judge import Judge
 from streams.quality.rows import OutputRow
 from streams.runtime.config import Config, TopicNoun
 from streams.runtime.errors import StateError
 from streams.runtime.kafka_client import Log, TopicPartitionKey
-from streams.runtime.outputs import Record, encode
-from streams.runtime.producer import Fenced, TransactionalProducer
+from streams.runtime.outputs import encode
 from streams.runtime.source import Source
 from streams.runtime.stage import Batch
 from streams.runtime.telemetry import Count, Telemetry
+from streams.runtime.topology import Topology
+from streams.runtime.transactions import FencedError, RoundProducer
 
-MAX_ROWS = 20_000
-"""Rows of one transaction, about: rounds are not split, but a new one begins after this many."""
+FENCED_FOR_S = 60.0
+"""Rows refused for this long although the partition is ours: another job writes under our name."""
 
 
 @dataclass(slots=True)
@@ -34,10 +37,11 @@ class _Part:
     """
 
     judge: Judge
-    producer: TransactionalProducer
+    producer: RoundProducer
     written_to: int = 0
     rows_to: int = 0
     ready: bool = False
+    fenced_at_s: float | None = None
     rows: dict[tuple[str, str], OutputRow] = field(default_factory=dict)  # newest of each key, not written yet
 
 
@@ -47,13 +51,16 @@ class JudgeStage:
     def __init__(
         self,
         config: Config,
-        producer: Callable[[str], TransactionalProducer],
+        topology: Topology,
+        producer: Callable[[str], RoundProducer],
         *,
+        clock_s: Callable[[], float],
         telemetry: Telemetry,
         log: Log,
     ) -> None:
-        """`producer` makes a fenced producer from a transactional id."""
-        self._config, self._producer, self._telemetry, self._log = config, producer, telemetry, log
+        """`producer` makes a fenced producer from a transactional id; `clock_s` is monotonic."""
+        self._config, self._topology, self._producer = config, topology, producer
+        self._clock_s, self._telemetry, self._log = clock_s, telemetry, log
         self._parts: dict[int, _Part] = {}
         self._lock = threading.Lock()
         self.source: Source | None = None
@@ -74,11 +81,13 @@ class JudgeStage:
             producer = self._producer(f"{self._config.name}-judge-{tp[1]}")
             producer.init()
             committed = self.source.committed([tp])[tp]
-            written_to = 0 if committed is None else committed[0]
+            written_to = self._written(tp, committed)
             keep = old is not None and old.rows_to <= written_to
             judge = old.judge if old is not None and keep else Judge(self._config.quality, tp[1])
             with self._lock:
                 self._parts[tp[1]] = _Part(judge, producer, written_to, ready=True)
+            if old is not None:
+                old.producer.close()
 
     def revoked(self, tps: list[TopicPartitionKey], lost: bool) -> None:  # noqa: ARG002 - the protocol's
         """Another worker judges these from now on; the state stays in memory in case they return."""
@@ -100,10 +109,10 @@ class JudgeStage:
     def take(self, batch: Batch) -> int:
         """Fold a batch of the tallies; how many records it had. Rows wait for `write`."""
         part = self._parts[batch.partition]
-        for message in batch.messages:
-            where = f"{batch.topic}[{batch.partition}] offset {message.offset()}"
+        for offset, message in zip(batch.offsets(), batch.messages, strict=True):
+            where = f"{batch.topic}[{batch.partition}] offset {offset}"
             try:
-                rows = part.judge.apply(message.offset(), message.value() or b"")
+                rows = part.judge.apply(offset, message.value() or b"")
             except GapError as error:
                 raise StateError(
                     f"{where}: {error}. Records of the tallies are missing: it was truncated, or written by something "
@@ -122,27 +131,51 @@ class JudgeStage:
         if not part.rows:
             return
         assert self.source is not None  # noqa: S101 - attached before it starts
+        source = self.source
         rows, part.rows = part.rows, {}
-        records = [encode(self._config, _noun(row.stream), row.key, row.value) for row in rows.values()]
+        records = [encode(self._config, _NOUNS[row.stream], row.key, row.value) for row in rows.values()]
         position = part.judge.position
         topic = self._config.topic("tallies")
+        note = orjson.dumps({"tallies": self._topology.topic_id(topic)}).decode()
+        offsets = {(topic, partition): (position, note)}
         try:
-            part.producer.commit_round(records, {(topic, partition): position}, self.source.group_metadata())
-        except Fenced:
-            self._log.info("another worker judges this partition now", partition=partition)
+            part.producer.commit_round(records, offsets, source.group_metadata, owner=lambda: part.ready)
+        except FencedError as error:
+            self._fenced(part, partition, error)
             return
-        part.written_to = position
+        part.written_to, part.fenced_at_s = position, None
         for record in records:
             self._telemetry.count(Count.ROWS, topic=record.topic)
+
+    def close(self) -> None:
+        """End the producers."""
+        for part in self._parts.values():
+            part.producer.close()
+
+    def _fenced(self, part: _Part, partition: int, error: FencedError) -> None:
+        """Another worker writes these rows now. It owns the partition, or something is wrong."""
+        self._log.info("another worker judges a partition now", partition=partition, reason=str(error))
+        part.fenced_at_s = part.fenced_at_s or self._clock_s()
+        if part.ready and self._clock_s() - part.fenced_at_s > FENCED_FOR_S:
+            raise StateError(
+                f"rows of tallies partition {partition} are refused although it is ours: another job runs under the name "
+                f"{self._config.name!r} on this cluster. Give one of them another `name` and `prefix`"
+            )
+
+    def _written(self, tp: TopicPartitionKey, committed: tuple[int, str] | None) -> int:
+        """Up to where rows were written; 0 when that is not known of this very topic."""
+        if committed is None:
+            return 0
+        offset, text = committed
+        try:
+            known = orjson.loads(text).get("tallies") == self._topology.topic_id(tp[0])
+        except (orjson.JSONDecodeError, AttributeError):
+            known = False
+        return offset if known else 0
 
     def partitions(self) -> list[Judge]:
         """The folds of the partitions that are loaded here."""
         return [part.judge for part in list(self._parts.values()) if part.ready]
 
 
-def _noun(stream: str) -> TopicNoun:
-    nouns: dict[str, TopicNoun] = {"windows": "windows", "classes": "classes", "confusion": "confusion"}
-    return nouns[stream]
-
-
-__all__ = ["MAX_ROWS", "JudgeStage", "Record"]
+_NOUNS: dict[str, TopicNoun] = {"windows": "windows", "classes": "classes", "confusion": "confusion"}

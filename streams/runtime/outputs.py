@@ -5,30 +5,21 @@ decide the partition, so that all revisions of a row lie in one and compaction k
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 import orjson
 
 from streams.runtime.config import Config, TopicNoun
 from streams.runtime.producer import Producer
 from streams.runtime.telemetry import Count, Telemetry
-
+from streams.runtime.transactions import Record
 
 ANY_PARTITION = -1
 """The partition is chosen by the key."""
 
 
-class Record(NamedTuple):
-    """A record for a topic: key and value as bytes."""
-
-    topic: str
-    key: bytes
-    value: bytes
-
-
 def encode(config: Config, stream: TopicNoun, key: str, row: Mapping[str, object]) -> Record:
     """The record of a row."""
-    return Record(config.topic(stream), key.encode(), orjson.dumps(row))
+    return Record(config.topic(stream), ANY_PARTITION, orjson.dumps(row), key.encode())
 
 
 class Outputs:
@@ -43,5 +34,5 @@ class Outputs:
     ) -> None:
         """Send a row; `on_ack` hears when it is safe."""
         record = encode(self._config, stream, key, row)
-        self._producer.send(record.topic, ANY_PARTITION, record.value, key=record.key, on_ack=on_ack)
+        self._producer.send(record.topic, record.partition, record.value, key=record.key, on_ack=on_ack)
         self._telemetry.count(Count.ROWS, topic=record.topic)

@@ -34,7 +34,9 @@ def ensure_pinned(config: Config, producer: Producer) -> None:
         raise UnavailableError(f"the pinned configuration could not be read back from {config.topic('checkpoints')}")
     found, pins = pinned
     if found != config.config_hash:
-        said = "; ".join(differences(config.pinned(), pins)) or f"its hash is {config.config_hash}, the logs' is {found}"
+        said = (
+            "; ".join(differences(config.pinned(), pins)) or f"its hash is {config.config_hash}, the logs' is {found}"
+        )
         raise MismatchError(
             f"{config.file}: this is not the configuration the job {config.name!r} was started with: {said}. "
             f"Put it back as it was, or start another job beside it with a new `name` and `prefix`"

@@ -99,7 +99,7 @@ class _File:
         return ready
 
 
-def _chunks(path: Path, read: Callable[[int], None]) -> Iterator[Records]:
+def read_chunks(path: Path, read: Callable[[int], None]) -> Iterator[Records]:
     """The lines of a file as records; `read` hears how many bytes of it (as stored) were consumed."""
     with path.open("rb") as stored, ExitStack() as stack:
         lines: IO[bytes] = stored
@@ -172,7 +172,7 @@ class Replay:
                 key, row = intake_row(kind, coordinates, r.reason, r.detail, records.values[r.index])
                 self._emit(OutputRow("rejects", key, row))
 
-        return _File(source, decoder, _chunks(path, read), self._now_ms, reject)
+        return _File(source, decoder, read_chunks(path, read), self._now_ms, reject)
 
     def _append(self, sends: Sequence[tuple[int, bytes]]) -> None:
         """Append to the ledger, and fold what was appended."""

@@ -6,11 +6,13 @@ it from there. Offsets of a partition arrive in order, each once per assignment.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 from confluent_kafka import Message
 
 from streams.runtime.kafka_client import TopicPartitionKey
+
+Headers = list[tuple[str, bytes | None]] | None
 
 
 @dataclass(slots=True)
@@ -34,6 +36,14 @@ class Batch:
     def key(self) -> TopicPartitionKey:
         """Topic and partition."""
         return self.topic, self.partition
+
+    def offsets(self) -> list[int]:
+        """The offset of each message; a message that was read has one."""
+        return [cast("int", message.offset()) for message in self.messages]
+
+    def headers(self) -> list[Headers]:
+        """The headers of each message; a message that was read has them as a list."""
+        return [cast("Headers", message.headers()) for message in self.messages]
 
     def __len__(self) -> int:
         return len(self.messages)

@@ -24,6 +24,7 @@ from streams.runtime.kafka_client import (
     ALL_BROKERS_DOWN,
     AUTHENTICATION,
     COMMON,
+    NOT_PERMITTED,
     TIMED_OUT,
     TRANSPORT,
     UNKNOWN_TOPIC,
@@ -104,7 +105,7 @@ class Topics:
     """
 
     def __init__(self, client: Mapping[str, Any], wait_s: float = 10.0) -> None:
-        self._wait_s = wait_s
+        self._wait_s, self._call_s = wait_s, min(wait_s, _CALL_S)
         self._address = client.get("bootstrap.servers", "?")
         self._reason = ""
         self._login: KafkaError | None = None
@@ -115,12 +116,12 @@ class Topics:
         """How these topics are: existence, partitions, id, settings."""
         wanted = list(dict.fromkeys(names))
         # Without naming them: asking a broker for a topic by name can make it there and then.
-        there = self._ask(lambda: self._admin.list_topics(timeout=_CALL_S)).topics
+        there = self._ask(lambda: self._admin.list_topics(timeout=self._call_s)).topics
         known = [name for name in wanted if name in there]
         ids, configs = self._ids(known), self._configs(known)
         states = {}
         for name in wanted:
-            if name not in there:
+            if name not in ids:  # also one that went between the two questions
                 states[name] = TopicState(name, exists=False)
                 continue
             states[name] = TopicState(
@@ -178,7 +179,7 @@ class Topics:
         if not tps:
             return True
         try:
-            self._ask(lambda: _all(self._admin.delete_records(tps, request_timeout=_CALL_S)))
+            self._ask(lambda: _all(self._admin.delete_records(tps, request_timeout=self._call_s)))
         except _UnsupportedError:
             return False
         return True
@@ -187,7 +188,7 @@ class Topics:
         wanted = {TopicPartition(*key): spec for key in tps}
         if not wanted:
             return {}
-        found = self._ask(lambda: _all(self._admin.list_offsets(wanted, request_timeout=_CALL_S)))
+        found = self._ask(lambda: _all(self._admin.list_offsets(wanted, request_timeout=self._call_s)))
         return {(tp.topic, tp.partition): int(result.offset) for tp, result in found.items()}
 
     def _ids(self, names: Sequence[str]) -> dict[str, str]:
@@ -195,11 +196,14 @@ class Topics:
             return {}
         try:
             found = self._ask(
-                lambda: _all(self._admin.describe_topics(TopicCollection(list(names)), request_timeout=_CALL_S))
+                lambda: _all(
+                    self._admin.describe_topics(TopicCollection(list(names)), request_timeout=self._call_s),
+                    UNKNOWN_TOPIC,
+                )
             )
         except _UnsupportedError:
             return {name: name for name in names}
-        ids = {name: str(topic.topic_id) for name, topic in found.items()}
+        ids = {name: str(topic.topic_id) for name, topic in found.items() if topic is not None}
         return {name: name if topic_id in (_NO_ID, "None", "") else topic_id for name, topic_id in ids.items()}
 
     def _configs(self, names: Sequence[str]) -> dict[str, Mapping[str, str]]:
@@ -207,12 +211,15 @@ class Topics:
             return {}
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
         try:
-            found = self._ask(lambda: _all(self._admin.describe_configs(resources, request_timeout=_CALL_S)))
+            found = self._ask(
+                lambda: _all(self._admin.describe_configs(resources, request_timeout=self._call_s), _UNTOLD)
+            )
         except _UnsupportedError:
             return {}
         return {
             resource.name: {name: entry.value or "" for name, entry in entries.items()}
             for resource, entries in found.items()
+            if entries is not None
         }
 
     def _create(self, plans: Sequence[TopicPlan]) -> None:
@@ -220,7 +227,7 @@ class Topics:
         names = ", ".join(plan.name for plan in plans)
         try:
             self._ask(
-                lambda: _all(self._admin.create_topics(new, request_timeout=_CALL_S), fine=_EXISTS),
+                lambda: _all(self._admin.create_topics(new, request_timeout=self._call_s), fine=_EXISTS),
                 f"creating topics {names}",
             )
         except _UnsupportedError:
@@ -244,6 +251,7 @@ class Topics:
                 return call()
             except KafkaException as raised:
                 error = error_of(raised)
+                self._admin.poll(0)  # what the client met meanwhile
                 if error.code() in _UNSUPPORTED:
                     raise _UnsupportedError from raised
                 final = verdict(error, doing) or (None if _passing(error) else _refused(error, doing))
@@ -294,6 +302,7 @@ class _UnsupportedError(Exception):
 
 
 _EXISTS = frozenset({KafkaError.TOPIC_ALREADY_EXISTS})
+_UNTOLD = UNKNOWN_TOPIC | NOT_PERMITTED  # settings of others' topics may be none of our business
 _UNSUPPORTED = frozenset({UNSUPPORTED_FEATURE, KafkaError.UNSUPPORTED_VERSION})
 
 

@@ -38,6 +38,10 @@ _GROUP_MOVED = frozenset({
     KafkaError.STALE_MEMBER_EPOCH, KafkaError.REBALANCE_IN_PROGRESS,
 })  # fmt: skip
 
+# A broker that died between the end of a transaction and its answer refuses the repeated question, and the client
+# is of no use after it. The round is written again by a new one: rows are upserts, and the group still guards.
+_OUTCOME_UNKNOWN = frozenset({KafkaError.INVALID_TXN_STATE})
+
 
 class FencedError(Exception):
     """Another worker owns the partition now; this one must stop writing it. Not the end of the worker."""
@@ -74,8 +78,8 @@ class RoundProducer(Protocol):
     ) -> None:
         """Write the records and commit the offsets (next offset, metadata), all or nothing.
 
-        Repeats what can heal; `group_metadata` is asked anew each time. Raises FencedError when another worker took
-        over or `owner()` no longer holds, UnavailableError after the deadline (the round can be repeated),
+        When a broker dies at the wrong moment a round may be written twice, whole both times. Repeats what can heal; `group_metadata` is asked anew each time. Raises FencedError when another worker took
+        over or `owner()` no longer holds, UnavailableError after the deadline (close it and make another),
         InternalError when the producer is beyond repair.
         """
 
@@ -89,17 +93,15 @@ class TransactionalProducer:
     def __init__(self, name: str, transactional_id: str, client: Mapping[str, Any], *, log: Log = SILENCE) -> None:
         self._name, self._log = name, log
         self._closed = threading.Event()
-        self._open = False  # a transaction was begun and neither committed nor aborted
-        self._producer = confluent_kafka.Producer(
-            {
-                **DURABLE,
-                **client,
-                "client.id": f"streams-{name}",
-                "transactional.id": transactional_id,
-                "transaction.timeout.ms": TRANSACTION_MS,
-                "error_cb": lambda _error: None,  # every call here returns its own error
-            }
-        )
+        self._properties = {
+            **DURABLE,
+            **client,
+            "client.id": f"streams-{name}",
+            "transactional.id": transactional_id,
+            "transaction.timeout.ms": TRANSACTION_MS,
+            "error_cb": _ignore,  # every call here returns its own error
+        }
+        self._make()
 
     def init(self, deadline_s: float | None = None) -> None:
         """See RoundProducer."""
@@ -128,7 +130,10 @@ class TransactionalProducer:
                 self._attempt(records, offsets, group_metadata, until_s)
             except KafkaException as raised:
                 error = error_of(raised)
-                if not error.txn_requires_abort() or error.fatal():
+                if error.code() in _OUTCOME_UNKNOWN and owner():
+                    self._make()
+                    self.init(None if deadline_s is None else until_s - time.monotonic())
+                elif not error.txn_requires_abort() or error.fatal():
                     raise self._final(error) from raised
                 self._log.warning("a round is repeated", producer=self._name, reason=error.str())
                 self._pause(until_s)
@@ -138,6 +143,11 @@ class TransactionalProducer:
     def close(self) -> None:
         """See RoundProducer."""
         self._closed.set()
+
+    def _make(self) -> None:
+        """A producer without a past."""
+        self._open = False  # a transaction was begun and neither committed nor aborted
+        self._producer = confluent_kafka.Producer(self._properties)
 
     def _attempt(
         self, records: Sequence[Record], offsets: Offsets, group_metadata: Callable[[], Any], until_s: float
@@ -215,7 +225,7 @@ class IdempotentRounds:
                 **client,
                 "client.id": f"streams-{name}",
                 "message.timeout.ms": 0,
-                "error_cb": lambda _error: None,  # deliveries tell
+                "error_cb": _ignore,  # deliveries tell
             }
         )
 
@@ -272,6 +282,10 @@ def round_producer(
     if fenced:
         return TransactionalProducer(name, transactional_id, client, log=log)
     return IdempotentRounds(name, client)
+
+
+def _ignore(_error: KafkaError) -> None:
+    """What a client meets is told by its calls or deliveries."""
 
 
 def _deadline(deadline_s: float | None) -> float:

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import faust
 from faust.app.base import BootStrategy
@@ -24,14 +24,16 @@ from streams.runtime.config import Config
 from streams.runtime.intake_stage import IntakeStage
 from streams.runtime.join_stage import JoinStage
 from streams.runtime.judge_stage import JudgeStage
+from streams.runtime.kafka_client import Log
 from streams.runtime.logs import logger, report
 from streams.runtime.outputs import Outputs
 from streams.runtime.pin import ensure_pinned
-from streams.runtime.producer import Producer, TransactionalProducer
+from streams.runtime.producer import Producer
 from streams.runtime.source import Source
 from streams.runtime.stage import Batch
 from streams.runtime.telemetry import CONTENT_TYPE, Level, Spread, Telemetry
 from streams.runtime.topology import Topology
+from streams.runtime.transactions import RoundProducer, round_producer
 from streams.web.health import Health
 from streams.web.server import mount
 
@@ -39,16 +41,21 @@ STOP_WITHIN_S = 9.0
 """A SIGTERM is answered within this long, broker or not."""
 
 
-class _Boot(BootStrategy):  # type: ignore[misc]
+class _Boot(BootStrategy):
     """Faust without its Kafka: the sources are ours."""
 
     enable_kafka = False
 
 
-class _App(faust.App):  # type: ignore[misc]
+class _App(faust.App):
     """The Faust application of a worker."""
 
     BootStrategy = _Boot
+
+
+def _log(room: str) -> Log:
+    """The logger of a room, as the rooms know it."""
+    return cast("Log", logger(room))
 
 
 class Worker:
@@ -58,7 +65,8 @@ class Worker:
         """`embedded`: the broker is librdkafka's own, which knows no fencing, topic ids or settings."""
         self.config, self._embedded = config, embedded
         self.name = f"{config.static_member or 'worker'}-{uuid.uuid4().hex[:8]}"
-        self._log = logger("worker").bind(worker=self.name)
+        self._logger = logger("worker").bind(worker=self.name)
+        self._log = cast("Log", self._logger)
         self.telemetry = Telemetry(process=True)
         self.telemetry.set(Level.BUILD_INFO, 1, version=__version__)
         self.telemetry.set(Level.CONFIG_INFO, 1, hash=config.config_hash, quality_hash=config.quality_hash)
@@ -71,7 +79,7 @@ class Worker:
 
     def run(self) -> int:
         """Work until SIGTERM or SIGINT; the exit code. Raises StreamsError when it cannot start."""
-        self._topology = Topology(self.config, embedded=self._embedded, log=self._log)
+        self._topology = Topology(self.config, log=self._log)
         self._topology.prepare()
         self._ledger, self._tallies, self._rows = (self._producer(n) for n in ("ledger", "tallies", "outputs"))
         ensure_pinned(self.config, self._rows)
@@ -83,7 +91,7 @@ class Worker:
         """Say one sentence and end the process at once. Any thread."""
         if not self._failed.acquire(blocking=False):
             return
-        code = report(error, self._log)
+        code = report(error, self._logger)
         sys.stderr.flush()
         os._exit(code)
 
@@ -101,6 +109,7 @@ class Worker:
         self._tasks = [
             asyncio.create_task(self._guarded(self._ticks)),
             asyncio.create_task(self._guarded(self._flushes)),
+            asyncio.create_task(self._guarded(self._look_at_topics)),
         ]
         self._log.info(
             "the worker runs", version=__version__, config=self.config.file, hash=self.config.config_hash,
@@ -142,23 +151,24 @@ class Worker:
     def _producer(self, name: str) -> Producer:
         return Producer(f"{self.name}-{name}", self.config.client, fail=self.fail, log=self._log)
 
-    def _fenced(self, transactional_id: str) -> TransactionalProducer:
-        return TransactionalProducer(
-            transactional_id, self.config.client, fail=self.fail, log=self._log, fenced=not self._embedded
-        )
+    def _rounds(self, transactional_id: str) -> RoundProducer:
+        name = f"{self.name}-{transactional_id}"
+        return round_producer(name, transactional_id, self.config.client, fenced=not self._embedded, log=self._log)
 
     def _build(self) -> None:
         config, topology = self.config, self._topology
         outputs = Outputs(config, self._rows, self.telemetry)
         self._intake = IntakeStage(
             config, self.name, topology, self._ledger, outputs,
-            clock_ms=wall_ms, telemetry=self.telemetry, log=logger("intake"),
+            clock_ms=wall_ms, telemetry=self.telemetry, log=_log("intake"),
         )  # fmt: skip
         self._join = JoinStage(
             config, self.name, topology, self._tallies, outputs,
-            clock_s=monotonic_s, clock_ms=wall_ms, telemetry=self.telemetry, log=logger("join"),
+            clock_s=monotonic_s, clock_ms=wall_ms, telemetry=self.telemetry, log=_log("join"),
         )  # fmt: skip
-        self._judge = JudgeStage(config, self._fenced, telemetry=self.telemetry, log=logger("judge"))
+        self._judge = JudgeStage(
+            config, topology, self._rounds, clock_s=monotonic_s, telemetry=self.telemetry, log=_log("judge")
+        )
 
     def _application(self) -> tuple[faust.App, list[Any]]:
         """The Faust application and the channel of each stage: intake, join, judge."""
@@ -207,13 +217,16 @@ class Worker:
             return deliver
 
         config = self.config
-        stages = ((self._intake, self._intake.topics), (self._join, ["ledger"]), (self._judge, ["tallies"]))
+        stages: list[tuple[str, IntakeStage | JoinStage | JudgeStage, list[str]]] = [
+            ("intake", self._intake, self._intake.topics),
+            ("join", self._join, [config.topic("ledger")]),
+            ("judge", self._judge, [config.topic("tallies")]),
+        ]
         self._sources: list[Source] = []
-        for (stage, topics), noun, channel in zip(stages, ("intake", "join", "judge"), channels, strict=True):
-            names = topics if noun == "intake" else [config.topic("ledger" if noun == "join" else "tallies")]
+        for (noun, stage, names), channel in zip(stages, channels, strict=True):
             source = Source(
                 noun, names, f"{config.name}-{noun}", stage, config.client,
-                deliver=deliver_to(channel), fail=self.fail, clock_ms=wall_ms, log=logger(noun),
+                deliver=deliver_to(channel), fail=self.fail, clock_ms=wall_ms, log=_log(noun),
                 at_end=noun == "intake", read_committed=noun == "intake" and not self._embedded,
                 instance_id=f"{config.static_member}-{noun}" if config.static_member else None,
                 protocol=config.group_protocol,
@@ -273,6 +286,11 @@ class Worker:
         while not self._draining:
             await asyncio.sleep(self.config.run.flush_interval_ms / 2000)
             self._join.flush_idle()
+
+    async def _look_at_topics(self) -> None:
+        while not self._draining:
+            await asyncio.sleep(60)
+            await asyncio.to_thread(self._topology.refresh)
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         try:

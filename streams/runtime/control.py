@@ -1,0 +1,103 @@
+"""The operator's records: what people say to a running job is in its ledger, so that it is replayed with the rest.
+
+`advance` says that a history is complete: time moves once every source was read up to the end it has now. `retire`
+takes a source out that will never come back. One record, one id, a copy for every ledger partition.
+"""
+
+import uuid
+from dataclasses import dataclass
+
+from streams.ledger import blocks
+from streams.ledger.blocks import Advance, Retire
+from streams.ledger.position import SourceId, start
+from streams.ledger.times import rfc3339
+from streams.runtime.config import Config
+from streams.runtime.errors import StreamsError, UnavailableError
+from streams.runtime.kafka_client import SILENCE
+from streams.runtime.pin import read_pin
+from streams.runtime.producer import Producer
+from streams.runtime.state import newest_clock_ms, read_status
+from streams.runtime.topology import Topology
+
+WITHIN_S = 30.0
+
+
+class RefusedError(StreamsError):
+    """The operator's record was not written: it would do harm, and nothing says that this is meant."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A control record as it was written: its id, and for `advance` the ends it waits for."""
+
+    id: str
+    ends: dict[str, int]
+
+
+def furthest_ms(config: Config, newest_ms: int) -> int:
+    """The time beyond which nothing of the events up to `newest_ms` can still change."""
+    longest = max(w.size_ms for w in config.quality.windows)
+    final = max(t.final_ms for t in config.ledger.timings)
+    return newest_ms + config.ledger.max_disorder_ms + longest + final + config.ledger.pane_ms
+
+
+def advance(config: Config, to_ms: int | None, *, force: bool = False, topology: Topology | None = None) -> Written:
+    """Say that nothing before `to_ms` is coming any more; None: nothing at all of what is in the topics now.
+
+    Takes effect where every source was read up to its present end. Refused beyond what the newest event can still
+    need, unless `force`: time never goes back, and everything older than the horizon before it is late then.
+    """
+    topology = topology or _topology(config)
+    newest = newest_clock_ms(read_status(config))
+    if newest is None and (to_ms is None or not force):
+        raise RefusedError("no event was read yet, so there is no time to advance from. Start a worker and try again")
+    limit = furthest_ms(config, newest) if newest is not None else 0
+    if to_ms is None:
+        to_ms = limit
+    if to_ms > limit and not force:
+        raise RefusedError(
+            f"{rfc3339(to_ms)} is beyond {rfc3339(limit)}, after which no window of the events read so far can change. "
+            f"Later events would be late. Say --force if that is meant"
+        )
+    ends = {str(source): start(end) for source, end in topology.end_positions().items()}
+    record = Advance(uuid.uuid4().hex, to_ms, ends, config.config_hash)
+    _write(config, blocks.encode(record))
+    return Written(record.id, ends)
+
+
+def retire(config: Config, source: SourceId) -> Written:
+    """Take a source out of the min that time is: it holds nothing back any more, and its records still count."""
+    known = {name for status in read_status(config) for name in status.sources}
+    if str(source) not in known:
+        raise RefusedError(f"there is no source {source}. `streams sources` lists them: TOPIC/PARTITION@ID")
+    record = Retire(uuid.uuid4().hex, str(source), config.config_hash)
+    _write(config, blocks.encode(record))
+    return Written(record.id, {})
+
+
+def _topology(config: Config) -> Topology:
+    topology = Topology(config, log=SILENCE)
+    topology.look()
+    return topology
+
+
+def _write(config: Config, record: bytes) -> None:
+    pinned = read_pin(config)
+    if pinned is None or pinned[0] != config.config_hash:
+        raise RefusedError(
+            f"{config.file} is not the configuration of a job that runs under {config.prefix!r}: "
+            + ("nothing is pinned there yet" if pinned is None else "another one is pinned there")
+        )
+    failures: list[BaseException] = []
+    producer = Producer("control", config.client, fail=failures.append)
+    try:
+        for partition in range(config.ledger.partitions):
+            producer.send(config.topic("ledger"), partition, record)
+        if not producer.flush(WITHIN_S) and not failures:
+            raise UnavailableError(f"no broker took the record within {WITHIN_S:.0f} s")
+    finally:
+        producer.close(0.1)
+    if failures:
+        raise failures[0]

@@ -1,0 +1,108 @@
+"""How a running job is, read from its own topics: no worker needs to be asked, or even be up.
+
+The join writes the status of each ledger partition to the status topic; the newest one of each is what counts.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from streams.runtime.config import Config, TopicNoun
+from streams.runtime.errors import TopicError, UnavailableError
+from streams.runtime.kafka_client import COMMON, PARTITION_EOF, error_of, verdict
+
+PATIENCE_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """One source as a ledger partition knows it; times in ms, `applied` a position."""
+
+    applied: int | None
+    clock_ms: int | None
+    live: bool | None
+    idle: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStatus:
+    """One ledger partition: who folds it, how far, what it holds, and its sources."""
+
+    partition: int
+    worker: str
+    position: int
+    watermark_ms: int | None
+    held_predictions: int
+    held_labels: int
+    held_bytes: int
+    advance_waiting: tuple[int, ...]
+    written_ms: int  # when the status was written, wall clock
+    sources: dict[str, SourceStatus] = field(default_factory=dict)
+
+
+def read_status(config: Config) -> list[PartitionStatus]:
+    """The newest status of each ledger partition, in order; empty before the first."""
+    out = []
+    for row, written_ms in newest_rows(config, "status").values():
+        sources = {
+            s["source"]: SourceStatus(s["applied"], s["clock_ms"], s["live"], s["idle"], s["why"])
+            for s in row["sources"]
+        }
+        out.append(
+            PartitionStatus(
+                row["ledger_partition"], row["worker"], row["position"], row["watermark_ms"], row["held_predictions"],
+                row["held_labels"], row["held_bytes"], tuple(row["advance_waiting"]), written_ms, sources,
+            )
+        )  # fmt: skip
+    return sorted(out, key=lambda status: status.partition)
+
+
+def newest_clock_ms(statuses: list[PartitionStatus]) -> int | None:
+    """The greatest clock of any source; None before any was read."""
+    clocks = [s.clock_ms for status in statuses for s in status.sources.values() if s.clock_ms is not None]
+    return max(clocks, default=None)
+
+
+def newest_rows(config: Config, noun: TopicNoun) -> dict[str, tuple[dict[str, Any], int]]:
+    """The newest row of each key of one of the job's topics, and when it was written (ms)."""
+    topic = config.topic(noun)
+    consumer = Consumer({
+        **COMMON, **config.client, "group.id": f"{config.name}-look", "enable.auto.commit": False,
+        "auto.offset.reset": "earliest", "enable.partition.eof": True, "isolation.level": "read_committed",
+    })  # fmt: skip
+    rows: dict[str, tuple[dict[str, Any], int]] = {}
+    try:
+        found = consumer.list_topics(timeout=PATIENCE_S).topics.get(topic)
+        if found is None:
+            raise TopicError(f"there is no topic {topic}: has the job run under this name and prefix?")
+        tps = [TopicPartition(topic, p, 0) for p in found.partitions]
+        for tp in tps:
+            tp.offset, _ = consumer.get_watermark_offsets(tp, timeout=PATIENCE_S)
+        consumer.assign(tps)
+        left = set(found.partitions)
+        while left:
+            messages = consumer.consume(1000, PATIENCE_S)
+            if not messages:
+                raise UnavailableError(f"{topic} could not be read to its end within {PATIENCE_S:.0f} s")
+            for message in messages:
+                error = message.error()
+                if error is not None:
+                    if error.code() == PARTITION_EOF:
+                        left.discard(message.partition())
+                    elif (fatal := verdict(error, f"reading {topic}")) is not None:
+                        raise fatal
+                    continue
+                key, value = message.key(), message.value()
+                if key is not None and value is not None:
+                    rows[key.decode()] = (orjson.loads(value), message.timestamp()[1])
+    except KafkaException as error:
+        cause = error_of(error)
+        raise verdict(cause, f"reading {topic}") or UnavailableError(
+            f"{topic} cannot be read: {cause.str()}. Is the broker up, and is the address right?"
+        ) from error
+    finally:
+        consumer.close()
+    return rows

@@ -1,0 +1,125 @@
+"""The topics of a job as this worker knows them: their ids, their sizes, and that they stay the same.
+
+The job's own topics are made or checked at the start; the raw topics are the team's and must be there. Ids are
+looked at again every minute: a topic that was deleted and made again has another id, and what was known of the old
+one must not be mixed with it.
+"""
+
+from streams.ledger.position import SourceId
+from streams.runtime.config import Config, TopicNoun
+from streams.runtime.config_values import Start
+from streams.runtime.errors import StateError, StreamsError, TopicError
+from streams.runtime.kafka_client import Log, TopicPartitionKey
+from streams.runtime.topics import CHECKPOINT_CONFIG, LOG_CONFIG, TopicPlan, Topics, output_config
+
+OUTPUT_RETENTION_MS = 90 * 86_400_000
+"""Output rows expire after this; compaction keeps the newest of each key until then."""
+
+
+def plans(config: Config) -> list[TopicPlan]:
+    """The job's own topics as they must be."""
+    replication = config.replication
+    ledger = config.ledger
+    logs: list[tuple[TopicNoun, int]] = [("ledger", ledger.partitions), ("tallies", ledger.tallies_partitions)]
+    made = [TopicPlan(config.topic(noun), n, LOG_CONFIG, replication) for noun, n in logs]
+    made.append(TopicPlan(config.topic("checkpoints"), ledger.partitions, CHECKPOINT_CONFIG, replication))
+    rows = output_config(OUTPUT_RETENTION_MS)
+    keyed: list[TopicNoun] = ["windows", "classes", "confusion", "rejects"]
+    single: list[TopicNoun] = ["audit", "status"]
+    made += [TopicPlan(config.topic(noun), ledger.tallies_partitions, rows, replication) for noun in keyed]
+    made += [TopicPlan(config.topic(noun), 1, rows, replication) for noun in single]
+    return made
+
+
+class Topology:
+    """What a worker knows of the topics. `prepare` first; safe to read from any thread afterwards."""
+
+    def __init__(self, config: Config, *, log: Log, wait_s: float = 15.0) -> None:
+        """`wait_s` bounds how long a broker may take to answer."""
+        self._config, self._log = config, log
+        self._topics = Topics(config.client, wait_s)
+        self._raw = [s.topic for s in (*config.prediction_sources, *config.label_sources)]
+        self._own = [plan.name for plan in plans(config)]
+        self._ids: dict[str, str] = {}
+        self._announced: tuple[SourceId, ...] = ()
+
+    def prepare(self) -> None:
+        """Make the job's own topics where they are missing, check all, learn ids and sizes."""
+        states = self._topics.describe(self._raw)
+        missing = [name for name in self._raw if not states[name].exists]
+        if missing:
+            raise TopicError(
+                f"there is no topic {', '.join(missing)} on {self._config.client['bootstrap.servers']}. The job reads "
+                f"topics that exist already: correct the name in {self._config.file}, or create it and start again"
+            )
+        self._topics.ensure(plans(self._config), create=self._config.create_topics)
+        self._learn(check=False)
+
+    def look(self) -> None:
+        """Learn ids and sizes without making anything: for commands beside a running job."""
+        self._learn(check=False)
+
+    def refresh(self) -> None:
+        """Look at the topics again. Raises StateError when one was deleted or made again; a silent broker is waited
+        for elsewhere.
+        """
+        try:
+            self._learn(check=True)
+        except StateError:
+            raise
+        except StreamsError as error:
+            self._log.info("the topics could not be looked at; trying again in a minute", reason=str(error))
+
+    def topic_id(self, topic: str) -> str:
+        """The id of one life of a topic."""
+        return self._ids[topic]
+
+    def announced(self) -> tuple[SourceId, ...]:
+        """All partitions of all raw topics."""
+        return self._announced
+
+    def start_offset(self, tp: TopicPartitionKey, start: Start) -> int:
+        """Where a source begins that nobody has read: resolved once, then committed."""
+        if start == "earliest":
+            return self._topics.low_watermarks([tp])[tp]
+        if start == "latest":
+            return self._topics.end_offsets([tp])[tp]
+        return self._topics.offsets_at([tp], start)[tp]
+
+    def check_not_truncated(self, tp: TopicPartitionKey, offset: int) -> None:
+        """Raise StateError when a partition ends below what was read of it."""
+        end = self._topics.end_offsets([tp])[tp]
+        if end < offset:
+            raise StateError(
+                f"{tp[0]}[{tp[1]}] ends at offset {end}, but it was read up to {offset}: its log was truncated. "
+                f"Restore it; or, if those records are gone for good, delete the topic and make it again, so that it "
+                f"is a new source, and take the old one out with `streams sources --retire`"
+            )
+
+    def end_positions(self) -> dict[SourceId, int]:
+        """The end offset of every source at this moment."""
+        tps = {(s.topic, s.partition): s for s in self._announced}
+        return {tps[tp]: end for tp, end in self._topics.end_offsets(tps).items()}
+
+    def _learn(self, *, check: bool) -> None:
+        states = self._topics.describe([*self._raw, *self._own])
+        for name, state in states.items():
+            if not state.exists:
+                raise StateError(
+                    f"topic {name} was deleted while the job ran. Restore it, or start a job with a new `name`"
+                )
+            if check and state.topic_id != self._ids[name]:
+                raw = name in self._raw
+                raise StateError(
+                    f"topic {name} was deleted and made again while the job ran. "
+                    + (
+                        "Start the worker again: it reads the new one from its start as a new source; take the old one "
+                        "out with `streams sources --retire`"
+                        if raw
+                        else "What it held is gone: give the job a new `name` and `prefix` to count from the start"
+                    )
+                )
+        self._ids = {name: state.topic_id for name, state in states.items()}
+        self._announced = tuple(
+            SourceId(name, p, self._ids[name]) for name in self._raw for p in range(states[name].partitions)
+        )
