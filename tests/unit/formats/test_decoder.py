@@ -122,10 +122,24 @@ def test_what_the_mapping_does_not_read_need_not_be_pretty(value: bytes) -> None
     assert decode_one(value) == ROW
 
 
+def test_times_count_from_the_earliest_up_to_the_latest() -> None:
+    limits = Limits()
+    spec = replace(PREDICTION, limits=limits)
+    for ms, counts in (
+        (limits.earliest_ms - 1, False), (limits.earliest_ms, True), (limits.latest_ms - 1, True),
+        (limits.latest_ms, False),
+    ):  # fmt: skip
+        decoded = Decoder(spec).decode(records([message(), message(event_time=ms)]), None)
+        assert len(decoded) == 1 + counts
+    assert field_of(message(event_time=NOW + 600_000), 2, now_ms=NOW) == NOW + 600_000
+
+
 def test_a_value_over_the_limit_is_not_parsed() -> None:
     spec = replace(PREDICTION, limits=Limits(max_value_bytes=len(message())))
     assert decode_one(message(), spec) == ROW
     assert reason_of(message() + b" ", spec) is Reason.VALUE_TOO_LARGE
+    decoded = Decoder(spec).decode(records([message()] * 3 + [message() + b" "]), None)
+    assert (decoded.offset.tolist(), [r.index for r in decoded.rejected]) == ([100, 101, 102], [3])
 
 
 def test_a_detail_names_the_field_and_what_was_seen() -> None:
@@ -264,6 +278,21 @@ def test_a_delivery_time_never_rejects() -> None:
 )  # fmt: skip
 def test_a_label_is_deleted_when_the_mapping_says_so(changes: dict[str, Any], cls: str | None) -> None:
     assert field_of(label(**changes), 4, LABEL) == cls
+
+
+def test_true_is_not_one_when_a_deletion_is_looked_for() -> None:
+    spec = replace(LABEL, delete_when=(("value.gone", (1,)),))
+    assert field_of(label(gone=1.0), 4, spec) is None
+    assert field_of(label(gone=True), 4, spec) == "yes"
+
+
+def test_a_path_through_another_one_is_read_by_the_reference() -> None:
+    spec = with_field(PREDICTION, "class", "value.predicted_class", "value.p.label", "value.p")
+    assert Decoder(spec).is_columnar
+    for part in ({"label": "no"}, "no"):
+        assert field_of(message(predicted_class=None, p=part), 4, spec) == "no"
+    assert reason_of(message(predicted_class=None, p={"other": 1}), spec) is Reason.WRONG_TYPE
+    assert not Decoder(with_field(PREDICTION, "class", "value.p.label", "value.p")).is_columnar
 
 
 def test_a_null_value_deletes_the_label_of_the_key() -> None:

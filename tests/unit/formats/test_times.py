@@ -88,6 +88,12 @@ def test_one_bad_text_spoils_no_other() -> None:
     assert time_column([good, good + "\n2", "2" + good[2:], good]).odd.tolist() == [False, True, True, False]
 
 
+def test_a_line_end_inside_a_text_does_not_move_the_texts_after_it() -> None:
+    good = "2026-10-01T12:34:56.123Z"
+    column = time_column([good, good + "\n" + good, "", "x" * (len(good) - 1)])
+    assert column.odd.tolist() == [False, True, True, True]
+
+
 def test_every_day_of_four_centuries_agrees_with_datetime() -> None:
     days = [datetime.fromtimestamp(day * 86_400 - 11_676_096_000, UTC) for day in range(0, 146_097, 7)]
     texts = [day.strftime("%Y-%m-%dT%H:%M:%S.000Z") for day in days]
