@@ -65,7 +65,7 @@ def _records(config: Config) -> Iterator[tuple[bytes | None, bytes | None]]:
             return
         consumer.assign([TopicPartition(topic.topic, 0, low)])
         while True:
-            for message in consumer.consume(1000, 1.0):
+            for message in consumer.consume(1000, 0.1):
                 error = message.error()
                 if error is None:
                     yield message.key(), message.value()

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from streams.runtime.clock import monotonic_s
 from streams.runtime.config import Config, TopicNoun
 from streams.runtime.errors import TopicError, UnavailableError
 from streams.runtime.kafka_client import COMMON, PARTITION_EOF, error_of, verdict
@@ -83,9 +84,12 @@ def newest_rows(config: Config, noun: TopicNoun) -> dict[str, tuple[dict[str, An
             tp.offset, _ = consumer.get_watermark_offsets(tp, timeout=PATIENCE_S)
         consumer.assign(tps)
         left = set(found.partitions)
+        until_s = monotonic_s() + PATIENCE_S
         while left:
-            messages = consumer.consume(1000, PATIENCE_S)
-            if not messages:
+            messages = consumer.consume(1000, 0.1)
+            if messages:
+                until_s = monotonic_s() + PATIENCE_S
+            elif monotonic_s() > until_s:
                 raise UnavailableError(f"{topic} could not be read to its end within {PATIENCE_S:.0f} s")
             for message in messages:
                 error = message.error()
