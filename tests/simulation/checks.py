@@ -1,0 +1,231 @@
+"""What must hold at the end of every run, checked from the logs and the outputs alone.
+
+The ledger, folded once without a break, must count what a plain recount of the raw rows counts; the tallies, read by
+rule, must hold the same cells; the rows in the compacted outputs must be those of one unbroken judge, and their
+numbers those of the recount. Nothing here asks a worker of the run.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from math import isclose
+from typing import Any
+
+from streams.formats.columns import Group
+from streams.ledger.audit import Audit
+from streams.ledger.cells import NONE, CellKind
+from streams.ledger.counts import GROUP_BITS
+from streams.ledger.flush import Flush, decode
+from streams.ledger.join import Join
+from streams.ledger.times import rfc3339
+from streams.quality.judge import Judge
+from tests.simulation.logs import Row, RowKey, SimulationError
+from tests.simulation.world import World
+from tests.support.ledger import Cells, confusion, recount
+
+KEPT_BY_TIME = frozenset({"revision", "watermark", "corrected"})
+"""Fields of final rows that may differ between two runs over the same rows."""
+
+NamedCells = dict[tuple[int, Group], dict[tuple[int, object, object], int]]
+"""Cells by (pane, group), with class names in place of codes."""
+
+Place = tuple[str, str, str, str, int]
+"""Model, version, segment, window, start of the window."""
+
+
+def check(world: World) -> dict[RowKey, Row]:
+    """Everything; the final rows without what time decides. Raises SimulationError with what was wrong."""
+    joins = fold_ledger(world)
+    expected = recount(world.raw.rows, world.ledger_spec)
+    counted = confusion(joins)
+    demand(counted == expected, f"counts: {dict(counted - expected)} too many, {dict(expected - counted)} missing")
+    check_audits(world, [join.audit() for join in joins])
+    for join in joins:
+        check_tallies(world, join)
+    rows = check_outputs(world)
+    check_rows(world, rows, expected)
+    return {key: without_time(key, row) for key, row in rows.items() if says_something(row)}
+
+
+def demand(holds: bool, what: str) -> None:
+    """Raise when something does not hold."""
+    if not holds:
+        raise SimulationError(what)
+
+
+def fold_ledger(world: World) -> list[Join]:
+    """One unbroken fold of every ledger partition, which never flushes and so forgets nothing."""
+    joins = []
+    for p in range(world.ledger_spec.partitions):
+        join = Join(world.ledger_spec, p)
+        for offset, record in enumerate(world.broker.logs["ledger", p]):
+            join.apply(offset, record)
+            demand(join.audit().balanced, f"the audit of partition {p} at {offset} does not balance: {join.audit()}")
+        for cells in join.counts.slots.values():
+            demand(all(n > 0 for code, n in cells.items() if code >> 32 != CellKind.CONFIDENCE_SUM), f"counts: {cells}")
+        joins.append(join)
+    return joins
+
+
+def check_audits(world: World, audits: list[Audit]) -> None:
+    """Every record sent is received once, and those that came when all was final are late."""
+    sent = Counter(world.kinds[source] for source, log in world.logs.items() for _ in log)
+    for kind, name in ((k, k.value + "s") for k in set(world.kinds.values())):
+        received = sum(getattr(audit, f"{name}_received") for audit in audits)
+        demand(received == sent[kind], f"{name}: {received} received of {sent[kind]}")
+        rubbish = sum(r.row is None for s, log in world.logs.items() if world.kinds[s] is kind for r in log)
+        rejected = sum(getattr(audit, f"{name}_rejected") for audit in audits)
+        demand(rejected == rubbish, f"{name}: {rejected} rejected of {rubbish}")
+        late = sum(getattr(audit, f"{name}_late") for audit in audits)
+        stragglers = sum(len(rows) for s, rows in world.raw.stragglers.items() if world.kinds[s] is kind)
+        demand(late >= stragglers, f"{name}: {late} late, but {stragglers} came when all was final")
+
+
+def named(join: Join) -> NamedCells:
+    """All cells that a fold holds."""
+    names = join.names
+    return {
+        (key >> GROUP_BITS, names.groups[key & ((1 << GROUP_BITS) - 1)]): {
+            cell_name(code, names.classes): n for code, n in cells.items()
+        }
+        for key, cells in join.counts.slots.items()
+        if cells
+    }
+
+
+def cell_name(code: int, classes: list[str]) -> tuple[int, object, object]:
+    """A cell's kind and its two numbers, those of classes as names."""
+    kind, a, b = code >> 32, code >> 16 & NONE, code & NONE
+    first: object = classes[a] if kind in {CellKind.CONFUSION, CellKind.DELAY} else a
+    second: object = (None if b == NONE else classes[b]) if kind == CellKind.CONFUSION else b
+    return kind, first, second
+
+
+def check_tallies(world: World, join: Join) -> None:
+    """What the tallies say of a ledger partition, read by the rule of ranges, is what the fold counts."""
+    told: NamedCells = {}
+    for judge in range(world.ledger_spec.tallies_partitions):
+        applied = 0
+        for chunks in whole_flushes(world, judge, join.partition):
+            begin, end = chunks[0].begin, chunks[0].end
+            demand(begin <= applied, f"judge {judge}: [{applied}, {begin}) of {join.partition} is missing")
+            if end <= applied:
+                continue
+            applied = end
+            for chunk in chunks:
+                told |= cells_of(chunk)
+        demand(applied > 0, f"judge {judge} was never told of ledger partition {join.partition}")
+    counted = named(join)
+    told = {slot: cells for slot, cells in told.items() if cells}
+    demand(told == counted, f"tallies of {join.partition}: {told} but the ledger counts {counted}")
+
+
+def whole_flushes(world: World, judge: int, partition: int) -> Iterator[list[Flush]]:
+    """The flushes of a ledger partition that are there with all their chunks."""
+    open_: dict[tuple[str, int, int], list[Flush]] = {}
+    for record in world.broker.logs["tallies", judge]:
+        flush = decode(record)
+        if flush.ledger_partition != partition:
+            continue
+        key = (flush.writer, flush.begin, flush.end)
+        if flush.chunk == 0:
+            open_[key] = []
+        open_[key].append(flush)
+        if flush.last:
+            yield open_.pop(key)
+
+
+def cells_of(flush: Flush) -> NamedCells:
+    """The cells of a chunk."""
+    bounds = flush.bounds.tolist()
+    codes, counts = flush.code.tolist(), flush.count.tolist()
+    return {
+        (pane, flush.groups[group]): {
+            cell_name(code, flush.classes): n
+            for code, n in zip(codes[bounds[i] : bounds[i + 1]], counts[bounds[i] : bounds[i + 1]], strict=True)
+        }
+        for i, (pane, group) in enumerate(zip(flush.pane.tolist(), flush.group.tolist(), strict=True))
+    }
+
+
+def check_outputs(world: World) -> dict[RowKey, Row]:
+    """The newest rows, which must be those of one unbroken judge and must have been there before the stragglers."""
+    rows: dict[RowKey, Row] = {}
+    for p, outputs in enumerate(world.broker.outputs):
+        judge, unbroken = Judge(world.quality_spec, p), dict[RowKey, Row]()
+        for offset, record in enumerate(world.broker.logs["tallies", p]):
+            unbroken |= {(row.stream, row.key): row.value for row in judge.apply(offset, record)}
+        wrong = [key for key in unbroken.keys() | outputs.newest.keys() if unbroken.get(key) != outputs.newest.get(key)]
+        demand(not wrong, f"rows of judge {p} differ from an unbroken fold's: {wrong[:3]}")
+        demand(outputs.newest == world.before_stragglers[p], f"judge {p}: stragglers changed a row")
+        rows |= outputs.newest
+    return rows
+
+
+def places_of(world: World, expected: Cells) -> dict[Place, Counter[tuple[str, str | None]]]:
+    """The recount by model, version, segment and window: (predicted, actual or None) cells."""
+    places: dict[Place, Counter[tuple[str, str | None]]] = {}
+    pane_ms = world.ledger_spec.pane_ms
+    for (pane, group, predicted, actual), n in expected.items():
+        for window in world.quality_spec.windows:
+            for begin in range((pane * pane_ms) // window.step_ms * window.step_ms, -1, -window.step_ms):
+                if begin + window.size_ms <= pane * pane_ms:
+                    break
+                for segment in ("all", f"segment={group.segments[0]}"):
+                    place = (group.model, group.version, segment, window.name, begin)
+                    places.setdefault(place, Counter())[predicted, actual] += n
+    return places
+
+
+def check_rows(world: World, rows: dict[RowKey, Row], expected: Cells) -> None:
+    """Rows say what the recount says, every window of it is final, and nothing else is there."""
+    wanted: dict[tuple[object, ...], tuple[object, ...]] = {}
+    for (model, version, segment, window, begin), cells in places_of(world, expected).items():
+        place = (model, version, segment, window, rfc3339(begin))
+        labelled = Counter({key: n for key, n in cells.items() if key[1] is not None})
+        hits = {p: n for (p, a), n in labelled.items() if p == a}
+        support, predicted = Counter[str | None](), Counter[str]()
+        for (p, a), n in labelled.items():
+            support[a] += n
+            predicted[p] += n
+        recalls = [hits.get(str(a), 0) / n for a, n in support.items()]
+        balanced = sum(recalls) / len(recalls) if recalls else None
+        wanted["windows", *place] = ("final", cells.total(), labelled.total(), len(support), balanced)
+        for c in {p for p, _ in cells} | {a for a in support if a is not None}:
+            everything = sum(n for (p, _), n in cells.items() if p == c)
+            wanted["classes", *place, c] = ("final", hits.get(c, 0), support[c], predicted[c], everything)
+        wanted |= {("confusion", *place, a, p): (n,) for (p, a), n in labelled.items()}
+    seen: dict[tuple[object, ...], tuple[object, ...]] = {}
+    for (stream, _), row in rows.items():
+        if says_something(row):
+            found, numbers = _numbers(stream, row)
+            seen[stream, *found] = numbers
+    for key in sorted(wanted.keys() | seen.keys(), key=str):
+        one, other = seen.get(key), wanted.get(key)
+        same = one is not None and other is not None and all(map(_equal, one, other))
+        demand(same, f"row {key}: {one}, but the recount says {other}")
+
+
+def _numbers(stream: str, row: Row) -> tuple[tuple[object, ...], tuple[object, ...]]:
+    place = tuple(row[f] for f in ("model", "model_version", "segment", "window", "window_start"))
+    if stream == "windows":
+        fields = ("status", "predictions", "labelled", "classes_with_support", "balanced_accuracy")
+        return place, tuple(row[f] for f in fields)
+    if stream == "classes":
+        fields = ("status", "tp", "support", "predicted", "predictions_of_class")
+        return (*place, row["class"]), tuple(row[f] for f in fields)
+    return (*place, row["actual"], row["predicted"]), (row["count"],)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return isclose(one, other) if isinstance(one, float) and isinstance(other, float) else bool(one == other)
+
+
+def says_something(row: Row) -> bool:
+    """Whether a row says more than: there is nothing here any more."""
+    return any(row.get(field) for field in ("predictions", "count", "predictions_of_class", "support"))
+
+
+def without_time(key: RowKey, row: Row) -> Row:
+    """A row without what depends on when things came. A cell's row has the status of its last change."""
+    hidden = KEPT_BY_TIME | {"status"} if key[0] == "confusion" else KEPT_BY_TIME
+    return {name: value for name, value in row.items() if name not in hidden}

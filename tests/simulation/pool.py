@@ -1,0 +1,129 @@
+"""The group of one stage: who owns which partition, who died, who is a zombie and who came back.
+
+Rule: the group gives each partition to one member at most. A zombie lost its partitions to others and does not know:
+it reads and sends for some turns more, then dies or comes back as a member, with its memory. Every fault is of a seed.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from random import Random
+from typing import Generic, TypeVar
+
+from tests.simulation.workers import Worker
+
+K = TypeVar("K")
+
+MEMBERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """How likely each fault is in a turn of a stage."""
+
+    move: float = 0.08
+    crash: float = 0.05
+    zombie: float = 0.05
+    zombie_ends: float = 0.15
+    deaf: float = 0.02
+    outage: float = 0.0
+    outage_ends: float = 0.1
+
+
+class Pool(Generic[K]):
+    """The workers of one stage."""
+
+    def __init__(self, name: str, make: Callable[[str], Worker[K]], parts: Iterable[K], rng: Random) -> None:
+        self.name, self._make, self._rng = name, make, rng
+        self._made = 0
+        self.members = [self._new() for _ in range(MEMBERS)]
+        self.zombies: list[Worker[K]] = []
+        self.unowned: list[K] = []
+        for part in parts:
+            rng.choice(self.members).assign(part)
+
+    def turn(self, faults: Faults) -> None:
+        """Everybody works, in some order; then something may happen."""
+        rng = self._rng
+        working = [*self.members, *(z for z in self.zombies if rng.random() < 0.7)]
+        rng.shuffle(working)
+        for worker in working:
+            worker.turn(rng)
+        if rng.random() < faults.move:
+            self._move()
+        if rng.random() < faults.crash:
+            self._replace(rng.choice(self.members))
+        if rng.random() < faults.zombie:
+            self._zombie(rng.choice(self.members))
+        if rng.random() < faults.deaf:
+            rng.choice(self.members).producer.deaf = True
+        for zombie in list(self.zombies):
+            if rng.random() < faults.zombie_ends:
+                self._end(zombie)
+        if rng.random() < faults.outage:
+            self._outage()
+        for part in list(self.unowned):
+            if rng.random() < faults.outage_ends:
+                self.unowned.remove(part)
+                rng.choice(self.members).assign(part)
+
+    def heal(self) -> None:
+        """No fault any more: zombies are gone, every partition has an owner, and all it sent arrives."""
+        self.zombies.clear()
+        for part in self.unowned:
+            self.members[0].assign(part)
+        self.unowned.clear()
+        for worker in list(self.members):
+            if worker.producer.deaf:
+                self._replace(worker)
+
+    def drain(self) -> None:
+        """All of the work that is there is done."""
+        for worker in self.members:
+            worker.drain()
+
+    def _new(self) -> Worker[K]:
+        self._made += 1
+        return self._make(f"{self.name}-{self._made}")
+
+    def _move(self) -> None:
+        owned = [(worker, part) for worker in self.members for part in worker.parts]
+        if owned:
+            worker, part = self._rng.choice(owned)
+            worker.revoke(part)
+            self._rng.choice(self.members).assign(part)
+
+    def _replace(self, worker: Worker[K]) -> None:
+        """The worker is gone with its memory and what it had not sent; its partitions go to others."""
+        parts, worker.parts = worker.parts, []
+        worker.member = False
+        self.members[self.members.index(worker)] = self._new()
+        for part in parts:
+            self._rng.choice(self.members).assign(part)
+
+    def _zombie(self, worker: Worker[K]) -> None:
+        """Its partitions go to others, and it goes on."""
+        parts = list(worker.parts)
+        self._replace(worker)
+        worker.parts = parts
+        self.zombies.append(worker)
+
+    def _end(self, zombie: Worker[K]) -> None:
+        self.zombies.remove(zombie)
+        if self._rng.random() < 0.5:
+            return
+        for part in list(zombie.parts):
+            zombie.revoke(part)
+        old = self._rng.choice(self.members)
+        zombie.member = True
+        parts, old.parts, old.member = old.parts, [], False
+        self.members[self.members.index(old)] = zombie
+        for part in parts:
+            zombie.assign(part)
+
+    def _outage(self) -> None:
+        """A partition loses its owner, and for a while nobody takes it."""
+        owned = [(worker, part) for worker in self.members for part in worker.parts]
+        if owned:
+            worker, part = self._rng.choice(owned)
+            worker.revoke(part)
+            self.unowned.append(part)
