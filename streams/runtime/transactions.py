@@ -78,9 +78,10 @@ class RoundProducer(Protocol):
     ) -> None:
         """Write the records and commit the offsets (next offset, metadata), all or nothing.
 
-        When a broker dies at the wrong moment a round may be written twice, whole both times. Repeats what can heal; `group_metadata` is asked anew each time. Raises FencedError when another worker took
-        over or `owner()` no longer holds, UnavailableError after the deadline (close it and make another),
-        InternalError when the producer is beyond repair.
+        When a broker dies at the wrong moment a round may be written twice, whole both times. Repeats what can
+        heal; `group_metadata` is asked anew each time. Raises FencedError when another worker took over or
+        `owner()` no longer holds, UnavailableError after the deadline (close it and make another), InternalError
+        when the producer is beyond repair.
         """
 
     def close(self) -> None:

@@ -161,6 +161,10 @@ class Worker:
         """Offsets of a partition in memory."""
         return list(self.memory.get(key, ([], 0))[0])
 
+    def failed(self) -> bool:
+        """Something failed."""
+        return bool(self.failures)
+
     def check(self) -> None:
         """Nothing failed."""
         assert not self.failures, self.failures
