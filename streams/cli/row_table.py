@@ -1,5 +1,6 @@
 """The newest revision of every row, as a table for a terminal: one line a key, the latest windows first."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,18 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "audit": (),
 }  # fmt: skip
 """The columns shown of each topic; all that a row has where none are named."""
+
+_LONG = frozenset({"detail", "undefined"})
+_SHORT = {
+    "model_version": "version",
+    "window_start": "from (UTC)",
+    "balanced_accuracy": "balanced acc",
+    "balanced_accuracy_lower": "lower",
+    "balanced_accuracy_upper": "upper",
+}
+"""Headings that would make a column wider than its values."""
+
+_MILLISECONDS = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:00\.000Z|(:\d\d)\.\d{3}Z)")
 
 _ORDER = ("window_end", "window_start")
 _MISSING = "-"
@@ -61,18 +74,19 @@ class NewestRows:
         table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
         for name in columns:
             is_number = any(isinstance(row.get(name), (int, float)) for row in shown)
-            table.add_column(name.replace("_", " "), justify="right" if is_number else "left")
+            heading = _SHORT.get(name, name.replace("_", " "))
+            table.add_column(heading, justify="right" if is_number else "left", no_wrap=name not in _LONG)
         for row in shown:
             table.add_row(*(Text(written(row.get(name))) for name in columns))
         return table
 
 
 def written(value: object) -> str:
-    """A value of a row for people: ratios with four digits, `-` for what is not defined."""
+    """A value of a row for people: ratios with four digits, times without their zeros, `-` for what is not defined."""
     if value is None:
         return _MISSING
     if isinstance(value, float):
         return f"{value:.4f}"
     if isinstance(value, dict):
         return ", ".join(f"{name}: {written(inner)}" for name, inner in value.items())
-    return str(value)
+    return _MILLISECONDS.sub(r"\1 \2\4", str(value))

@@ -121,10 +121,13 @@ def _print(rows: Iterable[Row | None]) -> None:
 
 def _live(console: Console, noun: Noun, rows: Iterable[Row | None], limit: int | None) -> None:
     table = NewestRows(noun.value)
+    is_drawn = False
     with Live(table.render(1), console=console, auto_refresh=False, screen=False) as live:
         for row in _limited(rows, limit, newest=False):
             if row is not None:
                 table.update(row)
-            else:  # caught up: a redraw for each row would only flicker
+                is_drawn = False
+            elif not is_drawn:  # caught up: a redraw for each row would only flicker
                 live.update(table.render(max(3, console.height - 6)), refresh=True)
+                is_drawn = True
         live.update(table.render(max(3, console.height - 6)), refresh=True)

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, ValidationInfo
 
@@ -109,9 +108,6 @@ def _expression(value: str) -> str:
     except ExpressionError as error:
         why = str(error).partition("\n")[0]  # without the caret, which needs a line of its own
         raise problem(Code.EXPRESSION, f'{why} "{value}". Expressions are described in docs/mapping.md.') from None
-    except ZoneInfoNotFoundError:
-        text = f'no time zone in "{value}" is known. Write one such as Europe/Berlin.'
-        raise problem(Code.EXPRESSION, text) from None
     return value
 
 

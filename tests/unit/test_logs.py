@@ -63,7 +63,10 @@ def test_a_secret_is_never_written(log_format: logs.LogFormat) -> None:
     stream = configured(log_format)
     log = logs.logger("x")
     log.info(
-        "it is " + HIDDEN + "!", where=f"a {HIDDEN} b", inner={"deep": [HIDDEN, (HIDDEN,)]}, error=ValueError(HIDDEN)
+        HIDDEN.join(("it is ", "!")),
+        where=f"a {HIDDEN} b",
+        inner={"deep": [HIDDEN, (HIDDEN,)]},
+        error=ValueError(HIDDEN),
     )
     log.info("named", **{"sasl.password": "other"}, client={"sasl.oauthbearer.client.secret": "other"})
     logging.getLogger("faust.worker").warning("library says %s", HIDDEN)

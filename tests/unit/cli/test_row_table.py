@@ -47,6 +47,18 @@ def test_the_latest_window_is_first_and_the_rest_is_counted() -> None:
     assert "3 keys, 1 older ones not shown" in shown(table, 2)
 
 
+@pytest.mark.parametrize(
+    ("time", "text"),
+    [
+        ("2026-01-31T05:00:00.000Z", "2026-01-31 05:00"),
+        ("2026-01-31T05:00:07.000Z", "2026-01-31 05:00:07"),
+        ("2026-01-31", "2026-01-31"),
+    ],
+)
+def test_times_are_shown_without_their_zeros(time: str, text: str) -> None:
+    assert written(time) == text
+
+
 def test_square_brackets_in_a_name_are_shown_as_they_are() -> None:
     table = NewestRows("rejects")
     table.update(row("a", topic="t", detail="[red]x[/red]", reason="not_json"))

@@ -165,6 +165,11 @@ def test_a_problem_is_told_with_its_line_and_code(code: Code, text: str, line: i
     assert problem.text.endswith((".", "?"))
 
 
+def test_a_window_may_settle_when_it_is_final_but_not_later() -> None:
+    read("[windows]\nhorizon = '1d'\nslack = '1h'\nsettle = '25h'")
+    assert problems_of("[windows]\nhorizon = '1d'\nslack = '1h'\nsettle = '90001s'")
+
+
 def test_every_code_has_a_file_that_produces_it() -> None:
     assert {code for code, *_ in ONE_OF_EACH} | {Code.UNREADABLE} == set(Code)
 
