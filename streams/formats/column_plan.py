@@ -18,6 +18,7 @@ from streams.formats.mapping import Field, Mapping
 from streams.formats.name_columns import ODD
 from streams.formats.payload import load_object
 from streams.formats.record_reader import message_of
+from streams.formats.score_columns import ScoreMaps
 from streams.formats.time_columns import TimeColumn, time_column
 from streams.formats.values import Unreadable
 
@@ -60,6 +61,7 @@ class ColumnPlan:
         clashing = overlapping(_path(a) for f in every for a in f.candidates if _is_path(a) and is_columnar(a, f.name))
         self._clashing = clashing
         self._prefix = {name: self._columnar(field) for name, field in self._fields.items()}
+        self.maps = ScoreMaps()
         self._deletes = [access for field in deletes for access in self._columnar(field)]
         self.possible = all(self._prefix.values()) and len(self._deletes) == len(deletes)
         self.depth = dict.fromkeys(self._prefix, 0)
@@ -83,13 +85,16 @@ class ColumnPlan:
                 message.value = load_object(records.values[index] or b"", self.max_bytes)
             except Unreadable:
                 continue
+            seen: dict[str, Any] = {}
             for name, field in self._fields.items():
                 try:
                     found = field.first(message)
                 except Unreadable:
                     continue
+                seen[name] = None if found is None else found[1]
                 used = len(field.candidates) if found is None else field.candidates.index(found[0]) + 1
                 self.depth[name] = max(self.depth[name], min(used, len(self._prefix[name])))
+            self.maps.learn(seen.get("score"), seen.get("class"))
         for name in self.depth:
             self.depth[name] = max(self.depth[name], 1)
         self.layout = self._layout()
@@ -104,13 +109,18 @@ class ColumnPlan:
         return tuple(prefix)
 
     def _layout(self) -> Layout:
-        types: dict[Path, Any] = {}
+        roles: dict[Path, set[str]] = {}
         used = [(name, access) for name in self._prefix for access in self.candidates(name)]
         for role, access in [*used, *(("delete_when", access) for access in self._deletes)]:
             if _is_path(access):
-                kind = _ROLES.get(role, _NAME_ROLE)[0]
-                types[_path(access)] = types[_path(access)] | kind if _path(access) in types else kind
-        return Layout(types)
+                roles.setdefault(_path(access), set()).add(role)
+        return Layout({path: self._type(names) for path, names in roles.items()})
+
+    def _type(self, roles: set[str]) -> Any:
+        """The JSON type of a path. What is a score and a name is never read as a map here: the reference does."""
+        if roles == {"score"}:
+            return self.maps.column_type()
+        return _ROLES.get(next(iter(roles)), _NAME_ROLE)[0] if len(roles) == 1 else NAME_TYPE
 
 
 class Cells:

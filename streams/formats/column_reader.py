@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from streams.formats.access import Access
 from streams.formats.column_plan import Cells, ColumnPlan
-from streams.formats.columns import NO_CONFIDENCE, Decoded, Group, Records
+from streams.formats.columns import Decoded, Group, Records
 from streams.formats.mapping import NO_NAME, Field, Mapping
 from streams.formats.name_columns import ODD, Distinct, Names, clean_name, distinct, id_keys, resolve
 from streams.formats.reasons import Kind
 from streams.formats.record_reader import SCOPE_SEPARATOR, matches
+from streams.formats.score_columns import score_column
 from streams.formats.time_columns import TimeColumn
 from streams.formats.values import Unreadable
 
@@ -194,29 +195,12 @@ class _Batch:
             missing = np.fromiter((v is None for v in column), bool, len(column))
             self.odd |= missing
             self.holes |= missing if not self.plan.is_complete("score") else False
-        if kinds == {type(None)}:
-            return np.full(len(column), NO_CONFIDENCE, np.uint16)
-        if kinds <= {float, type(None)}:
-            return self.mapping.scores.number_column(np.array(column, np.float64), cls, classes)
-        texts = [spelled.values[code] for code in spelled.codes.tolist()]
-        if kinds == {dict} and not self._is_piped(field):
-            return self._of_maps(column, texts, cls, classes)
-        numbers = np.array([v if type(v) is float else None for v in column], np.float64)
-        self.odd |= np.isnan(numbers) & np.fromiter((v is not None for v in column), bool, len(column))
-        return self.mapping.scores.number_column(numbers, cls, classes)
-
-    def _is_piped(self, field: Field) -> bool:
-        """Whether some candidate has a pipe, which must see what is no number."""
-        return any(access.expression.pipes for access in self.plan.candidates(field.name))
-
-    def _of_maps(
-        self, maps: list[dict[str, float]], texts: list[Any], cls: NDArray[np.uint16], classes: list[str]
-    ) -> NDArray[np.uint16]:
-        found = np.array([m.get(text) for m, text in zip(maps, texts, strict=True)], np.float64)
-        confidence = self.mapping.scores.map_column(found)
-        for row in np.flatnonzero(np.isnan(found)).tolist():
-            if type(texts[row]) is str:
-                confidence[row] = self.mapping.scores.confidence(maps[row], texts[row], classes[cls[row]])
+        if any(access.expression.pipes for access in self.plan.candidates("score")) and kinds - {float, type(None)}:
+            self.odd[:] = True  # a pipe must see what is no number
+        confidence, odd = score_column(column, spelled, (cls, classes), self.mapping.scores, self.plan.maps)
+        if odd is not None:
+            self.odd |= odd
+            self.holes |= odd
         return confidence
 
     def _times(self, field: Field) -> NDArray[np.int64]:

@@ -295,6 +295,34 @@ def test_a_path_through_another_one_is_read_by_the_reference() -> None:
     assert not Decoder(with_field(PREDICTION, "class", "value.p.label", "value.p")).is_columnar
 
 
+def test_one_path_can_serve_two_fields() -> None:
+    spec = replace(with_field(PREDICTION, "score", "value.s"), segments=(("band", ("value.s",)),))
+    assert Decoder(spec).is_columnar
+    assert decode_one(message(s=0.5), spec)[5:7] == (Group("fraud", "3", ("0.5",)), 30_000)
+    assert decode_one(message(s="high"), spec)[5:7] == (Group("fraud", "3", ("high",)), NO_CONFIDENCE)
+    assert reason_of(message(s={"yes": 0.5}), spec) is Reason.WRONG_TYPE
+
+
+def test_a_batch_can_mix_all_kinds_of_scores() -> None:
+    scores: list[Any] = [{"yes": 0.5}, None, 0.25, {"yes": 1}, {"no": 1.0}, {" yes": 0.75}, [0.5], "x", {"new": 0.5}]
+    values = [message(prediction_id=i, score=score) for i, score in enumerate(scores)]
+    values.append(message(prediction_id=9, predicted_class="new", score={"new": 0.5}))
+    decoder = Decoder(PREDICTION)
+    none = NO_CONFIDENCE
+    for _ in range(3):
+        decoded = decoder.decode(records(values), None)
+        assert decoded.confidence.tolist() == [30_000, none, 15_000, 60_000, none, 45_000, 30_000, none, none, 30_000]
+
+
+def test_maps_that_spell_classes_otherwise_are_learned() -> None:
+    spec = replace(PREDICTION, classes=ClassSpec(aliases=(("yes", ("1",)), ("no", ("0",)))))
+    decoder = Decoder(spec)
+    plain = [message(score={"yes": 0.5, "no": 0.25}) for _ in range(100)]
+    other = [message(score={"1": 0.75, "0": 0.25}) for _ in range(100)]
+    for values, confidence_of_all in ((plain, 30_000), (other, 45_000), (other, 45_000), (plain, 30_000)):
+        assert set(decoder.decode(records(values), None).confidence.tolist()) == {confidence_of_all}
+
+
 def test_a_null_value_deletes_the_label_of_the_key() -> None:
     spec = replace(LABEL, ranks=(("(none)", 3),))
     assert decode_one(None, spec, keys=b"p-1", timestamps=NOW) == (b"p-1", 100, NOW, NOW, None, None, None, 3, "(none)")
