@@ -11,7 +11,7 @@ from streams.formats.columns import Records
 from streams.formats.decoder import Decoder
 from streams.formats.reasons import Kind
 from streams.formats.spec import ClassSpec, Limits, MappingSpec, default_mapping
-from tests.support.formats import BASE, LABEL, SHARED, lines, rows_of
+from tests.support.formats import BASE, LABEL_BASE, SHARED, lines, rows_of
 
 NOW = 1_700_000_000_000
 
@@ -44,7 +44,17 @@ LABELS = MappingSpec(
     classes=ClassSpec(aliases=(("1", ("yes", "true")),), expected=("1", "0"), unknown="reject"),
     limits=Limits(max_value_bytes=2000, max_id_bytes=12, max_name_chars=8),
 )
-SPECS = [default_mapping(Kind.PREDICTION), default_mapping(Kind.LABEL), RICH, LABELS]
+PIPED = MappingSpec(
+    Kind.PREDICTION,
+    (
+        ("id", ("key", "value.prediction_id")),
+        ("time", ("kafka.timestamp | ts", "value.event_time")),
+        ("class", ("value.predicted_class | lower",)),
+        ("score", ("value.score | float", "value.scores")),
+    ),
+    segments=(("segment", ("value.segment | lower", "value.scores")),),
+)
+SPECS = [default_mapping(Kind.PREDICTION), default_mapping(Kind.LABEL), RICH, LABELS, PIPED]
 
 times = st.one_of(
     st.integers(-(10**20), 10**20),
@@ -81,7 +91,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
 @st.composite
 def objects(draw: st.DrawFn) -> bytes:
     """A good message with a few fields taken away, changed to odd values or written twice, with odd spelling."""
-    fields = dict(draw(st.sampled_from([BASE, LABEL, BASE | LABEL])))
+    fields = dict(draw(st.sampled_from([BASE, LABEL_BASE, BASE | LABEL_BASE])))
     for name in draw(st.lists(st.sampled_from(sorted(FIELDS)), max_size=3, unique=True)):
         fields[name] = draw(FIELDS[name] | anything)
     for name in draw(st.lists(st.sampled_from(sorted(fields)), max_size=1)):
@@ -155,7 +165,7 @@ def test_what_a_decoder_has_learned_never_shows(found: list[Records]) -> None:
 @given(st.data())
 def test_both_readers_agree_on_mangled_real_lines(data: st.DataObject) -> None:
     if not (SHARED / "data").is_dir():
-        real = {Kind.PREDICTION: [orjson.dumps(BASE)], Kind.LABEL: [orjson.dumps(LABEL)]}
+        real = {Kind.PREDICTION: [orjson.dumps(BASE)], Kind.LABEL: [orjson.dumps(LABEL_BASE)]}
     else:
         real = {kind: lines("flights_mini", kind, 50) for kind in Kind}
     kind = data.draw(st.sampled_from(list(Kind)))

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ SHARED = Path(__file__).parents[2].parent / "shared"
 
 Row = tuple[bytes, int, int, int, str | None, Group | None, int | None, int | None, str | None]
 
+NOW = 1_700_000_000_000
+PREDICTIONS = default_mapping(Kind.PREDICTION)
+LABELS = default_mapping(Kind.LABEL)
+
 BASE: dict[str, Any] = {
     "prediction_id": "p-1",
     "model": "fraud",
@@ -27,7 +32,7 @@ BASE: dict[str, Any] = {
     "event_time": 1_700_000_000_000,
     "segment": "eu",
 }
-LABEL: dict[str, Any] = {
+LABEL_BASE: dict[str, Any] = {
     "prediction_id": "p-1",
     "true_class": "yes",
     "label_time": 1_700_000_100_000,
@@ -73,12 +78,12 @@ def message(**changes: Any) -> bytes:
 
 def label(**changes: Any) -> bytes:
     """A good label, with fields changed or (None) left out."""
-    return orjson.dumps({name: value for name, value in (LABEL | changes).items() if value is not None})
+    return orjson.dumps({name: value for name, value in (LABEL_BASE | changes).items() if value is not None})
 
 
 def decode_one(value: bytes | None, spec: MappingSpec | None = None, **columns: Any) -> Row | tuple[Reason, str]:
     """The one row or (reason, detail) of a record, by both readers, which must agree."""
-    spec = spec or default_mapping(Kind.PREDICTION)
+    spec = spec or PREDICTIONS
     now_ms = columns.pop("now_ms", None)
     batch = records([value], **{name: [column] for name, column in columns.items()})
     outcomes = []
@@ -102,3 +107,22 @@ def samples() -> list[dict[str, Any]]:
     """The messages of shared/formats/samples.json."""
     found: list[dict[str, Any]] = json.loads((SHARED / "formats" / "samples.json").read_text())
     return found
+
+
+def with_field(spec: MappingSpec, name: str, *candidates: str) -> MappingSpec:
+    """A mapping with other candidates for one field."""
+    return replace(spec, fields=tuple((dict(spec.fields) | {name: candidates}).items()))
+
+
+def reason_of(value: bytes | None, spec: MappingSpec = PREDICTIONS, **columns: Any) -> Reason:
+    """The reason why a record is rejected."""
+    outcome = decode_one(value, spec, **columns)
+    assert isinstance(outcome[0], Reason), outcome
+    return outcome[0]
+
+
+def field_of(value: bytes | None, place: int, spec: MappingSpec = PREDICTIONS, **columns: Any) -> Any:
+    """One field of the row that a record becomes."""
+    outcome = decode_one(value, spec, **columns)
+    assert len(outcome) > 2, outcome
+    return outcome[place]
