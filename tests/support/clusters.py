@@ -89,8 +89,8 @@ def fill(cluster: Cluster, topic: str, partition: int, values: Iterable[bytes]) 
     for value in values:
         producer.produce(topic, value, partition=partition)
         count += 1
-        if count % 10_000 == 0:
-            producer.poll(0)
+        if count % 50_000 == 0:
+            producer.flush(30)
     assert producer.flush(30) == 0
     return count
 

@@ -8,6 +8,7 @@ what was granted; the first listener stays open and all-powerful, for the test's
 """
 
 import argparse
+import atexit
 import fcntl
 import os
 import shutil
@@ -106,6 +107,7 @@ class RealKafka:
 
     def start(self) -> None:
         """Start the broker and wait until it answers. Raises RuntimeError with the end of its log when it does not."""
+        atexit.register(self.remove)  # also when the caller forgets, or fails before it could
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 self._java("kafka.Kafka", str(self.folder / "server.properties"), heap="512m"),
@@ -149,6 +151,7 @@ class RealKafka:
 
     def remove(self) -> None:
         """End the broker and delete its data."""
+        atexit.unregister(self.remove)
         self.kill()
         if self._own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)

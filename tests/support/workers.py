@@ -4,7 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from streams.runtime.kafka_client import TopicPartitionKey
@@ -13,6 +13,7 @@ from streams.runtime.stage import Batch, Limits
 from tests.support.clusters import Cluster
 
 DEADLINE_S = 40.0
+SESSION_MS = 3_000  # the embedded broker keeps a member that left until its session ends
 
 
 def wait_for(condition: Callable[[], object], what: str, deadline_s: float = DEADLINE_S) -> None:
@@ -99,7 +100,7 @@ class Worker:
         self.source = Source(
             "test", topics, group, self, {**cluster.client, **options.pop("client", {})},
             deliver=self._queue.put, fail=self.failures.append, clock_ms=lambda: int(time.time() * 1000),
-            log=self.journal, limits=limits, **options,
+            log=self.journal, limits=replace(limits or Limits(), session_ms=SESSION_MS), **options,
         )  # fmt: skip
         self._thread = threading.Thread(target=self._apply_all, daemon=True)
         self._thread.start()
