@@ -77,6 +77,7 @@ class SourceContract:
         worker.source.commit({(topic, 0): (7, "")})
         worker.stop()
         assert worker.batches[0][1] == 40
+        assert worker.source.stats.restarts == 0  # it was assigned there, not found to be wrong and put right
         fill(cluster, topic, 0, numbers(50, 100))
         again = Worker(cluster, [topic], group, store)
         wait_for(lambda: again.count() == 150, "what came since is read")
