@@ -41,13 +41,15 @@ class Moves:
 
 
 def _summed(index: Ints, size: int, weights: Ints | None = None) -> tuple[Ints, Ints]:
-    """(distinct indices, sum of weights at each); weights default to 1. Exact below 2 ** 53."""
+    """(distinct indices, sum of weights at each) where it is not 0; weights default to 1. Exact below 2 ** 53."""
     if size <= _DENSE_PER_ROW * len(index) + 4096:
         total = np.bincount(index, weights, size)
         at = np.flatnonzero(total)
         return at, total[at].astype(np.int64)
     at, inverse = np.unique(index, return_inverse=True)
-    return at, np.bincount(inverse, weights, len(at)).astype(np.int64)
+    sums = np.bincount(inverse, weights, len(at)).astype(np.int64)
+    some = sums != 0  # confidences of exactly 0 have counts and no sum
+    return at[some], sums[some]
 
 
 @dataclass(slots=True)

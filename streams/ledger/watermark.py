@@ -90,7 +90,8 @@ class Watermark:
             alive = self._alive()
             self.ms = max(self.ms, min(self._clock(s, alive=alive) for s in members.values()))
         for record in list(self.waiting):
-            if all((self._applied(name) or 0) >= end for name, end in record.ends.items()):
+            ends = {name: end for name, end in record.ends.items() if name not in self.retired}
+            if all((self._applied(name) or 0) >= end for name, end in ends.items()):
                 self.ms = max(self.ms, record.to_ms)
                 self.waiting.remove(record)
         return self.ms

@@ -1,0 +1,99 @@
+"""Counts of panes: what enters leaves again, and the two ways to sum agree."""
+
+from random import Random
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from streams.formats.columns import CONFIDENCE_SCALE, NO_CONFIDENCE
+from streams.ledger import counts as module
+from streams.ledger.cells import CONFIDENCE_BINS, NONE, CellKind, Outcome, confidence_bin, delay_bin, delay_bin_start_ms
+from streams.ledger.counts import GROUP_BITS, Counts, Moves
+
+
+def moves(rng: Random, n: int, panes: int) -> Moves:
+    """Random predictions, some without label, some without score, some with a confidence of exactly 0."""
+    return Moves(
+        np.array([rng.randrange(panes) for _ in range(n)], np.int64),
+        np.array([rng.randrange(3) for _ in range(n)], np.int64),
+        np.array([rng.randrange(4) for _ in range(n)], np.int64),
+        np.array([rng.choice((NONE, 0, 1, 2, 3)) for _ in range(n)], np.int64),
+        np.array([rng.choice((NO_CONFIDENCE, 0, 3000, 31_000, CONFIDENCE_SCALE)) for _ in range(n)], np.uint16),
+        np.array([rng.randrange(-5, 10**9) for _ in range(n)], np.int64),
+    )
+
+
+def plain(given: list[Moves]) -> dict[int, dict[int, int]]:
+    """The same, a prediction at a time."""
+    slots: dict[int, dict[int, int]] = {}
+    for m in given:
+        for i in range(len(m)):
+            cells = slots.setdefault(int(m.pane[i]) << GROUP_BITS | int(m.group[i]), {})
+
+            def add(kind: CellKind, a: int, b: int, n: int = 1, cells: dict[int, int] = cells) -> None:
+                if n:
+                    code = kind << 32 | a << 16 | b
+                    cells[code] = cells.get(code, 0) + n
+
+            predicted, true = int(m.predicted[i]), int(m.true[i])
+            add(CellKind.CONFUSION, predicted, true)
+            if m.confidence[i] != NO_CONFIDENCE:
+                where = int(confidence_bin(m.confidence[i : i + 1])[0])
+                outcome = Outcome.UNLABELLED if true == NONE else Outcome(int(true == predicted))
+                add(CellKind.CONFIDENCE, where, outcome)
+                add(CellKind.CONFIDENCE_SUM, where, outcome, int(m.confidence[i]))
+            if true != NONE:
+                add(CellKind.DELAY, true, int(delay_bin(m.delay_ms[i : i + 1])[0]))
+    return slots
+
+
+@pytest.mark.parametrize("panes", [2, 400])
+@pytest.mark.parametrize("dense_per_row", [0, 16, 1 << 20])
+def test_dense_and_sorted_sums_count_what_a_loop_counts(
+    panes: int, dense_per_row: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_DENSE_PER_ROW", dense_per_row)
+    rng = Random(panes)
+    given = [moves(rng, n, panes) for n in (1, 90, 200)]
+    counts = Counts()
+    for some in given:
+        counts.move(some, 1)
+    assert counts.slots == plain(given)
+    assert counts.labelled + counts.unlabelled == 291
+    assert counts.touched == set(counts.slots)
+    for some in given:
+        counts.move(some, -1)
+    assert not any(counts.slots.values())
+    assert counts.labelled == counts.unlabelled == 0
+
+
+def test_a_correction_is_counted_and_a_dropped_slot_leaves_its_unlabelled_as_expired() -> None:
+    counts = Counts()
+
+    def row(n: int) -> NDArray[np.int64]:
+        return np.array([n], np.int64)
+
+    one = Moves(row(7), row(0), row(1), row(NONE), np.array([NO_CONFIDENCE], np.uint16), row(0))
+    counts.move(one, 1)
+    counts.correct(one.pane, one.group)
+    key = 7 << GROUP_BITS
+    assert counts.slots[key][int(CellKind.CORRECTED) << 32] == counts.corrected == 1
+    counts.drop([key])
+    assert (counts.expired, counts.unlabelled, counts.slots) == (1, 1, {})
+
+
+def test_nothing_to_move_touches_nothing() -> None:
+    counts = Counts()
+    counts.move(moves(Random(1), 0, 1), 1)
+    assert counts == Counts()
+
+
+def test_bins_of_confidence_and_delay_begin_where_they_say() -> None:
+    edges = np.array([0, 2999, 3000, CONFIDENCE_SCALE - 1, CONFIDENCE_SCALE], np.uint16)
+    assert confidence_bin(edges).tolist() == [0, 0, 1, CONFIDENCE_BINS - 1, CONFIDENCE_BINS - 1]
+    assert delay_bin(np.array([-(10**12), 0, 999, 1000])).tolist() == [0, 0, 0, 1]
+    for b in range(2, 110):
+        begin = delay_bin_start_ms(b)
+        near = np.array([begin * (1 + 1e-6) + 1, begin * (1 - 1e-6) - 1]).astype(np.int64)
+        assert delay_bin(near).tolist() == [b, b - 1]
