@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streams.formats.reasons import Kind
 from streams.ledger import labels
 from streams.ledger.blocks import Block
-from streams.ledger.held import Held
+from streams.ledger.held import Held, LabelState
 from streams.ledger.intake import Intake
 from streams.ledger.join import Join
 from streams.ledger.labels import LabelRows
@@ -29,17 +28,22 @@ Patch = pytest.MonkeyPatch
 
 def begin_is_not_reset_at_assignment(patch: Patch) -> None:
     """A worker that gets a source back says ranges from where it stood before: rows of others seem a gap, or repeat."""
-    assign = Intake.assign
-    memory: dict[tuple[str, SourceId], list[int]] = {}
+    assign = IntakeWorker.assign
 
-    def wrong(self: Intake, source: SourceId, kind: Kind, offset: int, now_ms: int) -> None:
-        old = memory.get((self.writer, source))
-        assign(self, source, kind, offset, now_ms)
-        if old is not None:
-            self.sources[source].begins = old
-        memory[self.writer, source] = self.sources[source].begins
+    def wrong(self: IntakeWorker, part: SourceId) -> None:
+        before: dict[SourceId, list[int]] = self.__dict__.setdefault("before", {})
+        assign(self, part)
+        if part in before:
+            self.intake.sources[part].begins = before[part]
 
-    patch.setattr(Intake, "assign", wrong)
+    revoke = IntakeWorker.revoke
+
+    def remembered(self: IntakeWorker, part: SourceId) -> None:
+        self.__dict__.setdefault("before", {})[part] = self.intake.sources[part].begins
+        revoke(self, part)
+
+    patch.setattr(IntakeWorker, "assign", wrong)
+    patch.setattr(IntakeWorker, "revoke", remembered)
 
 
 def commit_before_all_acknowledged(patch: Patch) -> None:
@@ -283,7 +287,29 @@ def time_moves_with_rows(patch: Patch) -> None:
     patch.setattr(Intake, "progress", wrong)
 
 
+def a_rebuild_forgets_a_waiting_label(patch: Patch) -> None:
+    """A full table of labels is rebuilt without those whose prediction has not come yet."""
+
+    def wrong(self: Held, slots: Rows) -> Any:
+        alive: Any = self.labels.column["state"][slots] != LabelState.WAITING
+        return alive
+
+    patch.setattr(Held, "label_alive", wrong)
+
+
+def a_prediction_that_is_gone_still_counts(patch: Patch) -> None:
+    """What was physically kept can be changed although its time is over."""
+
+    def wrong(self: Held, slots: Rows) -> Any:
+        del self
+        return np.ones(len(slots), np.bool_)
+
+    patch.setattr(Held, "prediction_alive", wrong)
+
+
 DEFECTS = (
+    a_rebuild_forgets_a_waiting_label,
+    a_prediction_that_is_gone_still_counts,
     begin_is_not_reset_at_assignment,
     commit_before_all_acknowledged,
     join_commit_before_acknowledged,

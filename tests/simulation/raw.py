@@ -109,7 +109,7 @@ def _rows_of_id(rng: Random, name: str, at: int, chance: dict[str, float]) -> li
 
     def prediction(version: str, event: int) -> Prediction:
         return Prediction(
-            name, event, rng.choice("abç"), version, rng.choice("xy"), rng.choice((None, 0.25, 0.9)), model,
+            name, event, rng.choice("abç"), version, rng.choice("xy"), rng.choice((None, 0.0, 0.25, 0.9)), model,
             event + rng.randrange(4 * MINUTE),
         )  # fmt: skip
 

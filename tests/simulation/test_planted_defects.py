@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from streams.ledger import intake, join
 from tests.simulation.checks import check
 from tests.simulation.defects import DEFECTS
 from tests.simulation.raw import raw_of
@@ -28,8 +27,6 @@ def found_at(seeds: int) -> tuple[int, Exception] | None:
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=[d.__name__ for d in DEFECTS])
 def test_a_broken_rule_is_found(defect: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "MAX_RECORD_BYTES", 500)
-    monkeypatch.setattr(join, "MAX_CHUNK_CELLS", 12)
     defect(monkeypatch)
     found = found_at(SEEDS)
     assert found is not None, f"{defect.__name__} was not found in {SEEDS} runs"

@@ -9,15 +9,12 @@ import time
 
 import pytest
 
-from streams.ledger import intake, join
 from tests.simulation.checks import check, demand
 from tests.simulation.logs import Row, RowKey, SimulationError
 from tests.simulation.raw import MODES, raw_of
 from tests.simulation.world import World
 
 SEEDS = 200
-BLOCK_BYTES, CHUNK_CELLS = 500, 12
-"""Bounds small enough that blocks are split and flushes come in chunks."""
 
 
 def seeds() -> range:
@@ -31,12 +28,6 @@ def run(seed: int, faults: int) -> dict[RowKey, Row]:
     world = World(raw_of(seed), faults)
     world.run()
     return check(world)
-
-
-@pytest.fixture(autouse=True)
-def _small_records(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "MAX_RECORD_BYTES", BLOCK_BYTES)
-    monkeypatch.setattr(join, "MAX_CHUNK_CELLS", CHUNK_CELLS)
 
 
 def twice(seed: int) -> None:
