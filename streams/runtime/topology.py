@@ -6,29 +6,12 @@ one must not be mixed with it.
 """
 
 from streams.ledger.position import SourceId
-from streams.runtime.config import Config, TopicNoun
+from streams.runtime.config import Config
 from streams.runtime.config_values import Start
 from streams.runtime.errors import StateError, StreamsError, TopicError
+from streams.runtime.job_topics import own_plans
 from streams.runtime.kafka_client import Log, TopicPartitionKey
-from streams.runtime.topics import CHECKPOINT_CONFIG, LOG_CONFIG, TopicPlan, Topics, output_config
-
-OUTPUT_RETENTION_MS = 90 * 86_400_000
-"""Output rows expire after this; compaction keeps the newest of each key until then."""
-
-
-def plans(config: Config) -> list[TopicPlan]:
-    """The job's own topics as they must be."""
-    replication = config.replication
-    ledger = config.ledger
-    logs: list[tuple[TopicNoun, int]] = [("ledger", ledger.partitions), ("tallies", ledger.tallies_partitions)]
-    made = [TopicPlan(config.topic(noun), n, LOG_CONFIG, replication) for noun, n in logs]
-    made.append(TopicPlan(config.topic("checkpoints"), ledger.partitions, CHECKPOINT_CONFIG, replication))
-    rows = output_config(OUTPUT_RETENTION_MS)
-    keyed: list[TopicNoun] = ["windows", "classes", "confusion", "rejects"]
-    single: list[TopicNoun] = ["audit", "status"]
-    made += [TopicPlan(config.topic(noun), ledger.tallies_partitions, rows, replication) for noun in keyed]
-    made += [TopicPlan(config.topic(noun), 1, rows, replication) for noun in single]
-    return made
+from streams.runtime.topics import Topics
 
 
 class Topology:
@@ -39,7 +22,7 @@ class Topology:
         self._config, self._log = config, log
         self._topics = Topics(config.client, wait_s)
         self._raw = [s.topic for s in (*config.prediction_sources, *config.label_sources)]
-        self._own = [plan.name for plan in plans(config)]
+        self._own = [plan.name for plan in own_plans(config)]
         self._ids: dict[str, str] = {}
         self._announced: tuple[SourceId, ...] = ()
 
@@ -52,7 +35,7 @@ class Topology:
                 f"there is no topic {', '.join(missing)} on {self._config.client['bootstrap.servers']}. The job reads "
                 f"topics that exist already: correct the name in {self._config.file}, or create it and start again"
             )
-        self._topics.ensure(plans(self._config), create=self._config.create_topics)
+        self._topics.ensure(own_plans(self._config), create=self._config.create_topics)
         self._learn(check=False)
 
     def look(self) -> None:
@@ -60,8 +43,9 @@ class Topology:
         self._learn(check=False)
 
     def refresh(self) -> None:
-        """Look at the topics again. Raises StateError when one was deleted or made again; a silent broker is waited
-        for elsewhere.
+        """Look at the topics again; a silent broker is waited for elsewhere.
+
+        Raises StateError when a topic was deleted or made again.
         """
         try:
             self._learn(check=True)
