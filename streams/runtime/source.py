@@ -23,10 +23,11 @@ from confluent_kafka import Consumer, KafkaError, Message
 
 from streams.runtime.assignment import Assignment, Partition, key_of
 from streams.runtime.commits import Commits
+from streams.runtime.consumer_properties import consumer_properties
 from streams.runtime.ends import Ends
 from streams.runtime.fetching import Fetching
 from streams.runtime.inflight import InFlight
-from streams.runtime.kafka_client import COMMON, PARTITION_EOF, SILENCE, Log, TopicPartitionKey
+from streams.runtime.kafka_client import PARTITION_EOF, SILENCE, Log, TopicPartitionKey
 from streams.runtime.membership import Membership
 from streams.runtime.stage import Batch, Limits, Stage, Stats
 from streams.runtime.watch import Watch
@@ -77,7 +78,10 @@ class Source:
             name, topics, stage, self._assignment,
             at_end=self._still_at_end if at_end else None, stats=self.stats, limits=limits, log=log,
         )  # fmt: skip
-        properties = self._properties(client, read_committed, instance_id, protocol)
+        properties = consumer_properties(
+            name, group, client, limits, at_end=at_end, read_committed=read_committed, instance_id=instance_id,
+            protocol=protocol,
+        ) | {"error_cb": self._watch.client_error, "on_commit": self._commits.committed_by_broker}  # fmt: skip
         self._consumer = Consumer(properties)
         self._fetching = Fetching(self._consumer, self._assignment, self.stats)
         self._membership = Membership(
@@ -307,40 +311,6 @@ class Source:
         quiet = self._ends.stop()
         if self._commits.close() and quiet:
             self._inquiry.close()
-
-    def _properties(
-        self, client: Mapping[str, Any], read_committed: bool, instance_id: str | None, protocol: str
-    ) -> dict[str, Any]:
-        limits = self.limits
-        properties: dict[str, Any] = {
-            **COMMON,
-            "enable.auto.commit": False,
-            "enable.auto.offset.store": False,
-            "auto.offset.reset": "error",
-            "enable.partition.eof": self._at_end,
-            "isolation.level": "read_committed" if read_committed else "read_uncommitted",
-            "fetch.queue.backoff.ms": 5,  # the default of 1 s starves the stage after every full queue
-            "fetch.min.bytes": 65_536,
-            "fetch.wait.max.ms": 50,
-            "fetch.message.max.bytes": 1 << 20,  # not below the producers' batches, or partitions starve
-            "queued.max.messages.kbytes": limits.queue_kib,
-            "queued.min.messages": 100_000,
-            **client,
-            "client.id": f"streams-{self.name}",
-            "group.id": self.group,
-            "group.protocol": protocol,
-            "error_cb": self._watch.client_error,
-            "on_commit": self._commits.committed_by_broker,
-        }
-        if protocol == "classic":
-            properties |= {
-                "partition.assignment.strategy": "cooperative-sticky",
-                "session.timeout.ms": limits.session_ms,
-                "heartbeat.interval.ms": limits.heartbeat_ms,
-            }
-        if instance_id is not None:
-            properties["group.instance.id"] = instance_id
-        return properties
 
 
 def _ignore(_error: KafkaError) -> None:

@@ -7,7 +7,6 @@ over the wire; there settings go unchecked, and a broker without topic ids has t
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
@@ -34,68 +33,24 @@ from streams.runtime.kafka_client import (
     not_accepted,
     verdict,
 )
+from streams.runtime.topic_spec import (
+    CHECKPOINT_CONFIG,
+    LOG_CONFIG,
+    TopicPlan,
+    TopicState,
+    output_config,
+    problems_of,
+)
+
+__all__ = [
+    "CHECKPOINT_CONFIG", "LOG_CONFIG", "TopicPlan", "TopicState", "Topics", "output_config", "problems_of",
+]  # fmt: skip
 
 _RETRY_S = 0.2
 _CALL_S = 5.0
 _NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"  # how the all-zero id of brokers without ids prints
 
-LOG_CONFIG: Mapping[str, str] = {
-    "cleanup.policy": "delete",
-    "retention.ms": "-1",
-    "retention.bytes": "-1",
-    "max.message.bytes": "1048588",
-    "message.timestamp.type": "CreateTime",
-}
-"""Ledger and tallies keep everything; the job trims them itself below its checkpoints."""
-
-CHECKPOINT_CONFIG: Mapping[str, str] = {"cleanup.policy": "compact", "max.message.bytes": "1048588"}
-
-CHECKED = ("cleanup.policy", "retention.ms")
-"""The settings of an existing topic that must be as planned; others are the operator's business."""
-
 T = TypeVar("T")
-
-
-def output_config(retention_ms: int, *, compacted: bool = True) -> dict[str, str]:
-    """The settings of an output topic: upserts are compacted and also expire."""
-    return {
-        "cleanup.policy": "compact,delete" if compacted else "delete",
-        "retention.ms": str(retention_ms),
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class TopicPlan:
-    """A topic as it must be. `replication` -1 is the broker's default. Only `CHECKED` settings are compared.
-
-    `partitions` 0: any number will do (the source topics, which are not ours).
-    """
-
-    name: str
-    partitions: int
-    config: Mapping[str, str] = field(default_factory=dict)
-    replication: int = -1
-
-    @property
-    def command(self) -> str:
-        """The command that makes this topic."""
-        replication = "" if self.replication < 0 else f" --replication-factor {self.replication}"
-        settings = "".join(f" --config {name}={value}" for name, value in self.config.items())
-        return (
-            f"kafka-topics.sh --bootstrap-server BROKER --create --topic {self.name} "
-            f"--partitions {self.partitions or 1}{replication}{settings}"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class TopicState:
-    """A topic as it is. `config` is None when the broker does not tell (embedded) or may not (permission)."""
-
-    name: str
-    exists: bool
-    partitions: int = 0
-    topic_id: str = ""
-    config: Mapping[str, str] | None = None
 
 
 class Topics:
@@ -271,30 +226,6 @@ class Topics:
             self._login = error
         if error.code() != ALL_BROKERS_DOWN:
             self._reason = error.str()
-
-
-def problems_of(plan: TopicPlan, state: TopicState) -> list[str]:
-    """What is wrong with a topic, one line each: what it is, what it must be, what mends it."""
-    if not state.exists:
-        return [f"topic {plan.name} does not exist; create it: {plan.command}"]
-    lines = []
-    if plan.partitions and state.partitions != plan.partitions:
-        lines.append(
-            f"topic {plan.name} has {state.partitions} partitions, the job is configured for {plan.partitions}; "
-            f"configure {state.partitions}, or run the job under another name, which makes new topics"
-        )
-    for name in CHECKED:
-        wanted = plan.config.get(name)
-        if wanted is None or state.config is None or name not in state.config:
-            continue
-        found = state.config[name]
-        if sorted(found.split(",")) != sorted(wanted.split(",")):
-            lines.append(
-                f"topic {plan.name} has {name}={found}, it must be {wanted}; change it: kafka-configs.sh "
-                f"--bootstrap-server BROKER --alter --entity-type topics --entity-name {plan.name} "
-                f"--add-config {name}=[{wanted}]"
-            )
-    return lines
 
 
 class _UnsupportedError(Exception):

@@ -1,5 +1,6 @@
 """The two brokers that the same tests run on, behind one face: embedded and real."""
 
+import time
 import uuid
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -65,6 +66,9 @@ class RealCluster:
     def create_topic(self, name: str, partitions: int, config: dict[str, str] | None = None) -> None:
         for future in self.admin.create_topics([NewTopic(name, partitions, 1, config=config or {})]).values():
             future.result(20)
+        until = time.monotonic() + 20
+        while name not in self.admin.list_topics(timeout=5).topics:  # a moment after it was made
+            assert time.monotonic() < until, f"{name} was made and is not there"
 
     def delete_records(self, topic: str, partition: int, before: int) -> None:
         for future in self.admin.delete_records([TopicPartition(topic, partition, before)]).values():
