@@ -17,7 +17,7 @@ from rich.table import Table
 from streams.cli.options import load_config
 from streams.runtime.config import Config
 from streams.runtime.errors import TopicError
-from streams.runtime.job_topics import own_plans, raw_plans
+from streams.runtime.topic_plans import own_plans, raw_plans
 from streams.runtime.topics import TopicPlan, Topics, TopicState, problems_of
 
 FOUND_SOMETHING = 1

@@ -26,8 +26,7 @@ def own_plans(config: Config) -> list[TopicPlan]:
         "windows": (judges, rows),
         "classes": (judges, rows),
         "confusion": (judges, rows),
-        # a reject is an event of its own: compaction would only hide how often something happens
-        "rejects": (judges, output_config(REJECTS_KEPT_MS, compacted=False)),
+        "rejects": (judges, looked_into),
         "audit": (1, looked_into),
         "status": (1, looked_into),
     }

@@ -9,16 +9,13 @@ import asyncio
 import os
 import signal
 import sys
-import tempfile
 import threading
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, cast
-
-import faust
-from faust.app.base import BootStrategy
+from collections.abc import Awaitable, Callable
+from typing import cast
 
 from streams import __version__
+from streams.runtime.application import Application
 from streams.runtime.clock import monotonic_s, wall_ms
 from streams.runtime.config import Config
 from streams.runtime.intake_stage import IntakeStage
@@ -31,26 +28,13 @@ from streams.runtime.pin import ensure_pinned
 from streams.runtime.producer import Producer
 from streams.runtime.source import Source
 from streams.runtime.stage import Batch
-from streams.runtime.telemetry import CONTENT_TYPE, Level, Spread, Telemetry
+from streams.runtime.telemetry import Level, Spread, Telemetry
 from streams.runtime.topology import Topology
 from streams.runtime.transactions import RoundProducer, round_producer
 from streams.web.health import Health
-from streams.web.server import mount
 
 STOP_WITHIN_S = 9.0
 """A SIGTERM is answered within this long, broker or not."""
-
-
-class _Boot(BootStrategy):
-    """Faust without its Kafka: the sources are ours."""
-
-    enable_kafka = False
-
-
-class _App(faust.App):
-    """The Faust application of a worker."""
-
-    BootStrategy = _Boot
 
 
 def _log(room: str) -> Log:
@@ -100,10 +84,10 @@ class Worker:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        app, channels = self._application()
-        app.flow_control.resume()  # before anything is put: it clears the queues
-        await app.start()
-        self._connect(loop, channels)
+        takes = {"intake": self._take_intake, "join": self._take_join, "judge": self._take_judge}
+        application = Application(self.config, takes, health=self._health, metrics=self.telemetry.page, fail=self.fail)
+        await application.start()
+        self._connect(application)
         for source in self._sources:
             source.start()
         self._tasks = [
@@ -120,7 +104,7 @@ class Worker:
         self._draining = True
         deadline_s = monotonic_s() + STOP_WITHIN_S
         await asyncio.to_thread(self._drain, deadline_s)
-        await app.stop()
+        await application.stop()
         self._log.info("stopped", took_s=round(monotonic_s() + STOP_WITHIN_S - deadline_s, 2))
 
     def _drain(self, deadline_s: float) -> None:
@@ -170,52 +154,8 @@ class Worker:
             config, topology, self._rounds, clock_s=monotonic_s, telemetry=self.telemetry, log=_log("judge")
         )
 
-    def _application(self) -> tuple[faust.App, list[Any]]:
-        """The Faust application and the channel of each stage: intake, join, judge."""
-        run = self.config.run
-        app = _App(
-            self.config.name,
-            broker="kafka://127.0.0.1:1",  # never used: its Kafka is off
-            topic_disable_leader=True,
-            web_enabled=True,
-            web_host=run.http_host,
-            web_bind=run.http_host,
-            web_port=run.http_port,
-            datadir=tempfile.mkdtemp(prefix="streams-"),
-        )
-        mount(app, self._health, self.telemetry.page, CONTENT_TYPE)
-        channels = [app.channel(maxsize=256) for _ in range(3)]
-        for name, channel, take in zip(
-            ("intake", "join", "judge"), channels, (self._take_intake, self._take_join, self._take_judge), strict=True
-        ):
-            app.agent(channel, name=name)(self._agent(take))
-        return app, channels
-
-    def _agent(self, take: Callable[[Batch], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
-        """An agent that nothing escapes from: Faust would restart it and lose the batch in its hand."""
-
-        async def agent(batches: AsyncIterator[Batch]) -> None:
-            async for batch in batches:
-                try:
-                    await take(batch)
-                except asyncio.CancelledError:
-                    raise
-                except BaseException as error:  # noqa: BLE001 - whatever it is, the worker ends with it
-                    self.fail(error)
-                # one micro-batch at a time, then the others have their turn
-                await asyncio.sleep(0)
-
-        return agent
-
-    def _connect(self, loop: asyncio.AbstractEventLoop, channels: list[Any]) -> None:
-        """The sources, each feeding its channel from its own thread."""
-
-        def deliver_to(channel: Any) -> Callable[[Batch], None]:
-            def deliver(batch: Batch) -> None:
-                asyncio.run_coroutine_threadsafe(channel.put(batch), loop)
-
-            return deliver
-
+    def _connect(self, application: Application) -> None:
+        """The sources, each feeding its stage's channel from its own thread."""
         config = self.config
         stages: list[tuple[str, IntakeStage | JoinStage | JudgeStage, list[str]]] = [
             ("intake", self._intake, self._intake.topics),
@@ -223,10 +163,10 @@ class Worker:
             ("judge", self._judge, [config.topic("tallies")]),
         ]
         self._sources: list[Source] = []
-        for (noun, stage, names), channel in zip(stages, channels, strict=True):
+        for noun, stage, names in stages:
             source = Source(
                 noun, names, f"{config.name}-{noun}", stage, config.client,
-                deliver=deliver_to(channel), fail=self.fail, clock_ms=wall_ms, log=_log(noun),
+                deliver=application.deliver_to(noun), fail=self.fail, clock_ms=wall_ms, log=_log(noun),
                 at_end=noun == "intake", read_committed=noun == "intake" and not self._embedded,
                 instance_id=f"{config.static_member}-{noun}" if config.static_member else None,
                 protocol=config.group_protocol,

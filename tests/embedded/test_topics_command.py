@@ -6,7 +6,7 @@ import pytest
 from streams.cli.main import main
 from streams.runtime.config import load
 from streams.runtime.embedded import EmbeddedBroker
-from streams.runtime.job_topics import own_plans, raw_plans
+from streams.runtime.topic_plans import own_plans, raw_plans
 
 pytestmark = pytest.mark.embedded
 

@@ -1,0 +1,103 @@
+"""The Faust application of a worker: one agent on one bounded channel for each stage, and the web server.
+
+Only this file and `web/server.py` know Faust. Its Kafka is off (a documented hook): the sources are ours. Two rules
+that Faust's own code demands: `resume` before anything is put, because it clears the queues, and nothing may escape an
+agent, because Faust would start it again and lose the batch in its hand.
+"""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+import faust
+from faust.app.base import BootStrategy
+
+from streams.runtime.config import Config
+from streams.runtime.stage import Batch
+from streams.runtime.telemetry import CONTENT_TYPE
+from streams.web.health import Health
+from streams.web.server import mount
+
+CHANNEL_BATCHES = 256
+"""Batches that a channel holds; the sources' own bounds are far below."""
+
+Take = Callable[[Batch], Awaitable[None]]
+
+
+class _Boot(BootStrategy):
+    """Faust without its Kafka."""
+
+    enable_kafka = False
+
+
+class _App(faust.App):
+    """A Faust application that boots without Kafka."""
+
+    BootStrategy = _Boot
+
+
+class Application:
+    """Agents that take the batches of stages, by name, and the pages of the worker."""
+
+    def __init__(
+        self,
+        config: Config,
+        takes: Mapping[str, Take],
+        *,
+        health: Callable[[], Health],
+        metrics: Callable[[], bytes],
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        """`takes` are the coroutines that apply a batch of a stage; what escapes one goes to `fail`."""
+        self._fail = fail
+        self._folder = tempfile.mkdtemp(prefix="streams-")
+        self._app = _App(
+            config.name,
+            broker="kafka://127.0.0.1:1",  # never used: its Kafka is off
+            topic_disable_leader=True,
+            web_enabled=True,
+            web_host=config.run.http_host,
+            web_bind=config.run.http_host,
+            web_port=config.run.http_port,
+            datadir=self._folder,
+        )
+        mount(self._app, health, metrics, CONTENT_TYPE)
+        self._channels: dict[str, Any] = {}
+        for name, take in takes.items():
+            self._channels[name] = self._app.channel(maxsize=CHANNEL_BATCHES)
+            self._app.agent(self._channels[name], name=name)(self._agent(take))
+
+    async def start(self) -> None:
+        """Start the agents and the web server."""
+        self._loop = asyncio.get_running_loop()
+        self._app.flow_control.resume()
+        await self._app.start()
+
+    async def stop(self) -> None:
+        """Stop them; what is still in a channel is dropped."""
+        await self._app.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def deliver_to(self, name: str) -> Callable[[Batch], None]:
+        """What puts a batch on a stage's channel, from any thread and without waiting."""
+        channel = self._channels[name]
+
+        def deliver(batch: Batch) -> None:
+            asyncio.run_coroutine_threadsafe(channel.put(batch), self._loop)
+
+        return deliver
+
+    def _agent(self, take: Take) -> Callable[[Any], Awaitable[None]]:
+        async def agent(batches: AsyncIterator[Batch]) -> None:
+            async for batch in batches:
+                try:
+                    await take(batch)
+                except asyncio.CancelledError:
+                    raise
+                except BaseException as error:  # noqa: BLE001 - whatever it is, the worker ends with it
+                    self._fail(error)
+                await asyncio.sleep(0)  # one batch at a time, then the others have their turn
+
+        return agent
