@@ -73,3 +73,12 @@ class Decoded:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def part(self, begin: int, end: int) -> "Decoded":
+        """Rows `[begin, end)` with the dictionaries of the whole batch; the rejected records stay behind."""
+        rows = slice(begin, end)
+        return Decoded(
+            self.kind, self.keys[rows], self.offset[rows], self.time[rows], self.delivered[rows], self.cls[rows],
+            self.classes, self.group[rows], self.groups, self.confidence[rows], self.rank[rows],
+            self.label_source[rows], self.label_sources,
+        )  # fmt: skip

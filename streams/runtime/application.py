@@ -15,6 +15,7 @@ import faust
 from faust.app.base import BootStrategy
 
 from streams.runtime.config import Config
+from streams.runtime.errors import ConfigError
 from streams.runtime.stage import Batch
 from streams.runtime.telemetry import CONTENT_TYPE
 from streams.web.health import Health
@@ -51,7 +52,7 @@ class Application:
         fail: Callable[[BaseException], None],
     ) -> None:
         """`takes` are the coroutines that apply a batch of a stage; what escapes one goes to `fail`."""
-        self._fail = fail
+        self._config, self._fail = config, fail
         self._folder = tempfile.mkdtemp(prefix="streams-")
         self._app = _App(
             config.name,
@@ -70,10 +71,16 @@ class Application:
             self._app.agent(self._channels[name], name=name)(self._agent(take))
 
     async def start(self) -> None:
-        """Start the agents and the web server."""
+        """Start the agents and the web server. Raises ConfigError when its address is taken."""
         self._loop = asyncio.get_running_loop()
         self._app.flow_control.resume()
-        await self._app.start()
+        try:
+            await self._app.start()
+        except OSError as error:
+            raise ConfigError(
+                f"{self._config.file}: the web server cannot listen on {self._config.run.http_host}:"
+                f"{self._config.run.http_port}: {error.strerror}. Give each worker of a machine its own run.http_port"
+            ) from error
 
     async def stop(self) -> None:
         """Stop them; what is still in a channel is dropped."""
