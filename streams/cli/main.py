@@ -14,6 +14,7 @@ import typer
 
 from streams import __version__
 from streams.cli.check import check
+from streams.cli.demo import demo
 from streams.cli.run import run as run_worker
 from streams.cli.tail import tail
 from streams.cli.topics import topics
@@ -27,6 +28,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("demo")(demo)
 app.command("run")(run_worker)
 app.command("check")(check)
 app.command("topics")(topics)

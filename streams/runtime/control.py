@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from streams.ledger import blocks
 from streams.ledger.blocks import Advance, Retire
-from streams.ledger.position import SourceId, start
+from streams.ledger.position import SourceId, offset_of, start
 from streams.ledger.times import rfc3339
 from streams.runtime.config import Config
 from streams.runtime.errors import StreamsError, UnavailableError
 from streams.runtime.kafka_client import SILENCE
 from streams.runtime.pin import read_pin
 from streams.runtime.producer import Producer
-from streams.runtime.state import newest_clock_ms, read_status
+from streams.runtime.state import PartitionStatus, newest_clock_ms, read_status
 from streams.runtime.topology import Topology
 
 WITHIN_S = 30.0
@@ -28,12 +28,17 @@ class RefusedError(StreamsError):
     exit_code = 1
 
 
+class UnreadError(RefusedError):
+    """The job has not read everything there is, so nobody knows yet to which time a history reaches."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A control record as it was written: its id, and for `advance` the ends it waits for."""
+    """A control record as it was written: its id, and for `advance` its time (ms) and the ends it waits for."""
 
     id: str
     ends: dict[str, int]
+    to_ms: int | None = None
 
 
 def furthest_ms(config: Config, newest_ms: int) -> int:
@@ -48,23 +53,39 @@ def advance(config: Config, to_ms: int | None, *, force: bool = False, topology:
 
     Takes effect where every source was read up to its present end. Refused beyond what the newest event can still
     need, unless `force`: time never goes back, and everything older than the horizon before it is late then.
+    Raises UnreadError when `to_ms` is None and the newest event may not have been read yet.
     """
     topology = topology or _topology(config)
-    newest = newest_clock_ms(read_status(config))
+    ends = {str(source): start(end) for source, end in topology.end_positions().items()}
+    statuses = read_status(config)
+    newest = newest_clock_ms(statuses)
     if newest is None and (to_ms is None or not force):
-        raise RefusedError("no event was read yet, so there is no time to advance from. Start a worker and try again")
+        raise UnreadError("no event was read yet, so there is no time to advance from. Start a worker and try again")
     limit = furthest_ms(config, newest) if newest is not None else 0
     if to_ms is None:
+        if left := unread(statuses, ends, config.ledger.partitions):
+            raise UnreadError(
+                f"{left:,} records of the topics are not read yet, and the newest event may be one of them. "
+                f"Wait until the job has read them, or say with --to which time is meant"
+            )
         to_ms = limit
     if to_ms > limit and not force:
         raise RefusedError(
             f"{rfc3339(to_ms)} is beyond {rfc3339(limit)}, after which no window of the events read so far can change. "
             f"Later events would be late. Say --force if that is meant"
         )
-    ends = {str(source): start(end) for source, end in topology.end_positions().items()}
     record = Advance(uuid.uuid4().hex, to_ms, ends, config.config_hash)
     _write(config, blocks.encode(record))
-    return Written(record.id, ends)
+    return Written(record.id, ends, to_ms)
+
+
+def unread(statuses: list[PartitionStatus], ends: dict[str, int], partitions: int) -> int:
+    """How many records below `ends` (positions) some ledger partition has not applied yet, by its newest status."""
+    applied = {name: [s.sources[name].applied if name in s.sources else None for s in statuses] for name in ends}
+    silent = [None] * (partitions - len(statuses))
+    return sum(
+        max(offset_of(end) - min(offset_of(a or 0) for a in [*applied[name], *silent]), 0) for name, end in ends.items()
+    )
 
 
 def retire(config: Config, source: SourceId) -> Written:
