@@ -37,7 +37,8 @@ def check(world: World) -> dict[RowKey, Row]:
     joins = fold_ledger(world)
     expected = recount(world.raw.rows, world.ledger_spec)
     counted = confusion(joins)
-    demand(counted == expected, f"counts: {dict(counted - expected)} too many, {dict(expected - counted)} missing")
+    if counted != expected:
+        raise SimulationError(f"counts: {dict(counted - expected)} too many, {dict(expected - counted)} missing")
     check_audits(world, [join.audit() for join in joins])
     for join in joins:
         check_tallies(world, join)
@@ -59,9 +60,12 @@ def fold_ledger(world: World) -> list[Join]:
         join = Join(world.ledger_spec, p)
         for offset, record in enumerate(world.broker.logs["ledger", p]):
             join.apply(offset, record)
-            demand(join.audit().balanced, f"the audit of partition {p} at {offset} does not balance: {join.audit()}")
+            audit = join.audit()
+            if not audit.balanced:
+                raise SimulationError(f"the audit of partition {p} at {offset} does not balance: {audit}")
         for cells in join.counts.slots.values():
-            demand(all(n > 0 for code, n in cells.items() if code >> 32 != CellKind.CONFIDENCE_SUM), f"counts: {cells}")
+            if any(n <= 0 for code, n in cells.items() if code >> 32 != CellKind.CONFIDENCE_SUM):
+                raise SimulationError(f"a cell is counted less than once: {cells}")
         joins.append(join)
     return joins
 
@@ -116,7 +120,8 @@ def check_tallies(world: World, join: Join) -> None:
         demand(applied > 0, f"judge {judge} was never told of ledger partition {join.partition}")
     counted = named(join)
     told = {slot: cells for slot, cells in told.items() if cells}
-    demand(told == counted, f"tallies of {join.partition}: {told} but the ledger counts {counted}")
+    if told != counted:
+        raise SimulationError(f"tallies of {join.partition}: {told} but the ledger counts {counted}")
 
 
 def whole_flushes(world: World, judge: int, partition: int) -> Iterator[list[Flush]]:
@@ -202,7 +207,8 @@ def check_rows(world: World, rows: dict[RowKey, Row], expected: Cells) -> None:
     for key in sorted(wanted.keys() | seen.keys(), key=str):
         one, other = seen.get(key), wanted.get(key)
         same = one is not None and other is not None and all(map(_equal, one, other))
-        demand(same, f"row {key}: {one}, but the recount says {other}")
+        if not same:
+            raise SimulationError(f"row {key}: {one}, but the recount says {other}")
 
 
 def _numbers(stream: str, row: Row) -> tuple[tuple[object, ...], tuple[object, ...]]:

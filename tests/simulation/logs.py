@@ -72,12 +72,16 @@ Queue = deque[tuple[bytes, Callable[[int], None]]]
 
 
 class Producer:
-    """What one worker sent and the broker does not have yet. `deaf`: acknowledgements do not come back."""
+    """What one worker sent and the broker does not have yet.
+
+    `deaf`: acknowledgements do not come back. `stuck`: nothing arrives, until all of it does at once.
+    """
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._queues: dict[Place, Queue] = {}
         self.deaf = False
+        self.stuck = False
 
     def send(self, place: Place, record: bytes, acknowledge: Callable[[int], None]) -> None:
         """Put a record on its way."""
@@ -85,7 +89,7 @@ class Producer:
 
     def deliver(self, rng: Random) -> None:
         """Some of it arrives, more for one partition than for another."""
-        for place in list(self._queues):
+        for place in [] if self.stuck else list(self._queues):
             self._arrive(place, rng.choice((0, 1, 2, 5, 20)))
 
     def deliver_all(self) -> None:

@@ -67,14 +67,19 @@ class Pool(Generic[K]):
                 rng.choice(self.members).assign(part)
 
     def heal(self) -> None:
-        """No fault any more: zombies are gone, every partition has an owner, and all it sent arrives."""
-        self.zombies.clear()
+        """No fault any more: zombies stand still, every partition has an owner, and all it sent arrives."""
         for part in self.unowned:
             self.members[0].assign(part)
         self.unowned.clear()
         for worker in list(self.members):
             if worker.producer.deaf:
                 self._replace(worker)
+
+    def last_words(self) -> None:
+        """What zombies had sent arrives, long after everything."""
+        for zombie in self.zombies:
+            zombie.producer.deliver_all()
+        self.zombies.clear()
 
     def drain(self) -> None:
         """All of the work that is there is done."""
@@ -105,6 +110,7 @@ class Pool(Generic[K]):
         parts = list(worker.parts)
         self._replace(worker)
         worker.parts = parts
+        worker.producer.stuck = self._rng.random() < 0.5
         self.zombies.append(worker)
 
     def _end(self, zombie: Worker[K]) -> None:
@@ -115,6 +121,7 @@ class Pool(Generic[K]):
             zombie.revoke(part)
         old = self._rng.choice(self.members)
         zombie.member = True
+        zombie.producer.stuck = False
         parts, old.parts, old.member = old.parts, [], False
         self.members[self.members.index(old)] = zombie
         for part in parts:

@@ -14,7 +14,7 @@ from tests.simulation.logs import Row, RowKey, SimulationError
 from tests.simulation.raw import MODES, raw_of
 from tests.simulation.world import World
 
-SEEDS = 200
+SEEDS = 150
 
 
 def seeds() -> range:
