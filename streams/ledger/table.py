@@ -1,4 +1,4 @@
-"""A hash table of numpy columns: open addressing, linear probing, power-of-two capacity, whole blocks at a time.
+"""A hash table of numpy columns: open addressing, double hashing, power-of-two capacity, whole blocks at a time.
 
 Rows are never deleted one by one; a rebuild keeps those the caller still wants. A free slot has key word 0 == 0.
 The capacity doubles when it is three quarters full, so a row costs its bytes times 1.85 on average over a doubling.
@@ -75,60 +75,70 @@ class Table:
 
         `same(slots, rows)` narrows which stored rows under an equal key count as the same row.
         """
-        n = len(hashes)
-        k0, k1 = np.ascontiguousarray(hashes[:, 0]), np.ascontiguousarray(hashes[:, 1])
-        slot = (k0 & np.uint64(self.mask)).astype(np.int64)
-        new = np.zeros(n, np.bool_)
+        out = np.empty(len(hashes), np.int64)
+        new = np.zeros(len(hashes), np.bool_)
         if len(self._claim) != self.mask + 1:
             self._claim = np.empty(self.mask + 1, np.int32)
-        todo = np.arange(n)
+        at, step = self._probe(hashes)
+        todo = np.arange(len(hashes))
+        k0 = hashes[:, 0]
         while len(todo):
-            s = slot[todo]
-            stored = self.key0[s]
-            open_ = todo[stored == 0]
-            if len(open_):
-                at = slot[open_]
-                self._claim[at] = open_  # the last one to claim a slot gets it
-                won = open_[self._claim[at] == open_]
-                at = slot[won]
-                self.key0[at] = k0[won]
-                self.key1[at] = k1[won]
-                new[won] = True
-                self.used += len(won)
-            hit = (stored == k0[todo]) & ~new[todo]
-            if hit.any():
-                i = np.flatnonzero(hit)
-                hit[i] = (self.key1[s[i]] == k1[todo[i]]) & same(s[i], todo[i])
-            todo = todo[~(hit | new[todo])]
-            slot[todo] = (slot[todo] + 1) & self.mask
-        return slot, new
+            stored = self.key0[at]
+            done = stored == k0
+            i = np.flatnonzero(done)
+            if len(i):
+                done[i] = (self.key1[at[i]] == hashes[todo[i], 1]) & same(at[i], todo[i])
+            i = np.flatnonzero(stored == 0)
+            if len(i):
+                self._claim[at[i]] = i  # the last one to claim a free slot gets it
+                i = i[self._claim[at[i]] == i]
+                self.key0[at[i]] = k0[i]
+                self.key1[at[i]] = hashes[todo[i], 1]
+                new[todo[i]] = True
+                done[i] = True
+                self.used += len(i)
+            out[todo[done]] = at[done]
+            go_on = ~done
+            todo, k0, step = todo[go_on], k0[go_on], step[go_on]
+            at = (at[go_on] + step) & self.mask
+        return out, new
 
     def find(self, hashes: Hashes) -> tuple[Rows, Slots]:
         """(row, slot) of every stored row under the keys, in no order."""
-        k0, k1 = np.ascontiguousarray(hashes[:, 0]), np.ascontiguousarray(hashes[:, 1])
-        slot = (k0 & np.uint64(self.mask)).astype(np.int64)
-        todo = np.arange(len(k0))
+        at, step = self._probe(hashes)
+        todo = np.arange(len(hashes))
+        k0 = hashes[:, 0]
         rows: list[Rows] = []
         slots: list[Slots] = []
         while len(todo):
-            s = slot[todo]
-            stored = self.key0[s]
-            hit = np.flatnonzero(stored == k0[todo])
+            stored = self.key0[at]
+            hit = np.flatnonzero(stored == k0)
             if len(hit):
-                hit = hit[self.key1[s[hit]] == k1[todo[hit]]]
+                hit = hit[self.key1[at[hit]] == hashes[todo[hit], 1]]
                 rows.append(todo[hit])
-                slots.append(s[hit])
-            todo = todo[stored != 0]
-            slot[todo] = (slot[todo] + 1) & self.mask
+                slots.append(at[hit])
+            go_on = stored != 0
+            todo, k0, step = todo[go_on], k0[go_on], step[go_on]
+            at = (at[go_on] + step) & self.mask
         if not rows:
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
         return np.concatenate(rows), np.concatenate(slots)
+
+    def _probe(self, hashes: Hashes) -> tuple[Slots, Slots]:
+        """Where each key is looked for first, and how far apart the next places are.
+
+        The step is odd, so that it reaches every slot, and comes from the other word: keys that meet once part again.
+        Whole blocks pay for their longest chain, and those of linear probing are several times as long.
+        """
+        first = (hashes[:, 0] & np.uint64(self.mask)).astype(np.int64)
+        step = (hashes[:, 1] >> np.uint64(40)).astype(np.int64) << 1 | 1
+        return first, step
 
     def _rebuild(self, keep: Slots, bits: int) -> None:
         k0, k1 = self.key0[keep], self.key1[keep]
         kept = {name: c[keep] for name, c in self.column.items()}
         self._allocate(bits)
-        slot = (k0 & np.uint64(self.mask)).astype(np.int64)
+        slot, step = self._probe(np.stack([k0, k1], 1))
         claim = np.full(self.mask + 1, -1, np.int32)
         todo = np.arange(len(k0))
         while len(todo):
@@ -136,7 +146,7 @@ class Table:
             free = claim[s] < 0
             claim[s[free]] = todo[free]
             todo = todo[claim[s] != todo]
-            slot[todo] = (slot[todo] + 1) & self.mask
+            slot[todo] = (slot[todo] + step[todo]) & self.mask
         self.key0[slot], self.key1[slot] = k0, k1
         for name, values in kept.items():
             self.column[name][slot] = values
