@@ -105,7 +105,8 @@ class QualitySpec:
     """Everything the judge fold depends on. Times in ms.
 
     `dimensions` names the values of `Group.segments` in their order. `models` overrides the timing of
-    single models, `expected_classes` lists the closed class list of models that have one. A dimension with
+    single models. `expected_classes` lists the closed class lists of single models, `expected_default` that of all
+    others; both may be empty. A dimension with
     more than `max_segment_values` values in a window shows the largest and adds the rest up as "other". A
     support below `min_support` sets `low_support`.
     """
@@ -116,6 +117,7 @@ class QualitySpec:
     models: tuple[tuple[str, Timing], ...] = ()
     dimensions: tuple[str, ...] = ()
     expected_classes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    expected_default: tuple[str, ...] = ()
     max_segment_values: int = 100
     ledger_partitions: int = 8
     min_support: int = 5
@@ -144,7 +146,7 @@ class QualitySpec:
 
     def classes_expected(self, model: str) -> int | None:
         """How many classes the model's closed list has; None without one."""
-        expected = dict(self.expected_classes).get(model)
+        expected = dict(self.expected_classes).get(model, self.expected_default)
         return len(expected) if expected else None
 
     def last_end(self, pane: int) -> int:

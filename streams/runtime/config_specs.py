@@ -86,6 +86,7 @@ def quality_spec(document: Document, dimensions: tuple[str, ...]) -> QualitySpec
             for name, table in sorted(document.models.items())
             if table.expected_classes
         ),
+        expected_default=document.classes.spec().expected,
         max_segment_values=document.segments.max_values,
         ledger_partitions=document.ledger.partitions,
         min_support=windows.min_support,

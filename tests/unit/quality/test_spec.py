@@ -114,3 +114,9 @@ def test_a_model_can_have_its_own_timing_and_classes() -> None:
     assert spec.timing_of("other") is spec.timing
     assert spec.classes_expected("m") == 2
     assert spec.classes_expected("other") is None
+
+
+def test_a_models_own_class_list_goes_before_the_list_of_all() -> None:
+    spec = QualitySpec((parse_window("1h"),), expected_classes=(("m", ("a", "b")),), expected_default=("x", "y", "z"))
+    assert (spec.classes_expected("m"), spec.classes_expected("n")) == (2, 3)
+    assert QualitySpec((parse_window("1h"),)).classes_expected("n") is None
