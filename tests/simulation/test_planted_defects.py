@@ -5,10 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from tests.simulation.checks import check
-from tests.simulation.defects import DEFECTS
+from tests.simulation.ledger_defects import LEDGER_DEFECTS
 from tests.simulation.raw import raw_of
+from tests.simulation.stage_defects import STAGE_DEFECTS
 from tests.simulation.world import World
 
+DEFECTS = (*LEDGER_DEFECTS, *STAGE_DEFECTS)
 SEEDS = 60
 """Within so many runs each defect must be found."""
 

@@ -1,6 +1,6 @@
-"""Planted defects: one rule of the job broken at a time, which the simulation must find.
+"""Planted defects of the counting itself: a rule of labels, predictions, time or flushes is broken, one at a time.
 
-Each takes the monkeypatch of a test and breaks one rule. Its docstring says what would be wrong in production.
+Each takes the monkeypatch of a test. Its docstring says what would be wrong in production.
 """
 
 from typing import Any
@@ -14,59 +14,11 @@ from streams.ledger.held import Held, LabelState
 from streams.ledger.intake import Intake
 from streams.ledger.join import Join
 from streams.ledger.labels import LabelRows
-from streams.ledger.position import SourceId
 from streams.ledger.spec import NO_TIME
 from streams.ledger.table import Rows
 from streams.ledger.watermark import SourceClock, Watermark
-from streams.quality.inbox import Inbox
-from streams.quality.shares import Shares
-from tests.simulation.logs import Outputs
-from tests.simulation.workers import IntakeWorker, JoinPart, JoinWorker, JudgePart, JudgeWorker
 
 Patch = pytest.MonkeyPatch
-
-
-def begin_is_not_reset_at_assignment(patch: Patch) -> None:
-    """A worker that gets a source back says ranges from where it stood before: rows of others seem a gap, or repeat."""
-    assign = IntakeWorker.assign
-
-    def wrong(self: IntakeWorker, part: SourceId) -> None:
-        before: dict[SourceId, list[int]] = self.__dict__.setdefault("before", {})
-        assign(self, part)
-        if part in before:
-            self.intake.sources[part].begins = before[part]
-
-    revoke = IntakeWorker.revoke
-
-    def remembered(self: IntakeWorker, part: SourceId) -> None:
-        self.__dict__.setdefault("before", {})[part] = self.intake.sources[part].begins
-        revoke(self, part)
-
-    patch.setattr(IntakeWorker, "assign", wrong)
-    patch.setattr(IntakeWorker, "revoke", remembered)
-
-
-def commit_before_all_acknowledged(patch: Patch) -> None:
-    """Offsets are committed when the tick is sent: what a crash loses is never read again."""
-
-    def wrong(self: IntakeWorker, *, repeat: bool = False) -> None:
-        del repeat
-        if self.intake.sources:
-            self._send(self.intake.progress(self.world.announced), repeat=False)
-            self.commit({source: state.end >> 20 for source, state in self.intake.sources.items()})
-
-    patch.setattr(IntakeWorker, "tick", wrong)
-
-
-def join_commit_before_acknowledged(patch: Patch) -> None:
-    """A flush counts as told when it is sent: what a crash loses is never told again."""
-    flush = JoinWorker.flush
-
-    def wrong(self: JoinWorker, p: int) -> None:
-        flush(self, p)
-        self.commit(p, self.memory[p].join.flushed)
-
-    patch.setattr(JoinWorker, "flush", wrong)
 
 
 def join_takes_repeats(patch: Patch) -> None:
@@ -171,89 +123,6 @@ def advance_works_at_once(patch: Patch) -> None:
     patch.setattr(Watermark, "_applied", wrong)
 
 
-def judge_takes_older_ranges(patch: Patch) -> None:
-    """A flush of a zombie that ends below what was applied replaces newer counts."""
-    put = Inbox.put
-
-    def wrong(self: Inbox, chunk: Any) -> Any:
-        before = list(self.applied)
-        self.applied[chunk.ledger_partition] = min(before[chunk.ledger_partition], max(chunk.end - 1, chunk.begin))
-        taken = put(self, chunk)
-        self.applied = [max(a, b) for a, b in zip(self.applied, before, strict=True)]
-        return taken
-
-    patch.setattr(Inbox, "put", wrong)
-
-
-def judge_adds_instead_of_replacing(patch: Patch) -> None:
-    """Absolute counts are added to the old ones."""
-    replace = Shares._replace
-
-    def wrong(self: Shares, *args: Any) -> bytes | None:
-        old = replace(self, *args)
-        return old if old is None else b""
-
-    patch.setattr(Shares, "_replace", wrong)
-
-
-def judge_without_fencing(patch: Patch) -> None:
-    """A judge that lost its partition writes on."""
-    init = Outputs.init
-
-    def wrong(self: Outputs) -> int:
-        self.fenced = False
-        return init(self)
-
-    patch.setattr(Outputs, "init", wrong)
-
-
-def judge_goes_on_after_losing_rows(patch: Patch) -> None:
-    """A judge that comes back keeps its fold although rows of it were dropped unwritten."""
-    assign = JudgeWorker.assign
-
-    def wrong(self: JudgeWorker, part: int) -> None:
-        old = self.memory.get(part)
-        if old is not None:
-            old.rows_to = 0
-        assign(self, part)
-
-    patch.setattr(JudgeWorker, "assign", wrong)
-
-
-def judge_forgets_its_position(patch: Patch) -> None:
-    """Rows that were written are written again after a restart."""
-    assign = JudgeWorker.assign
-
-    def wrong(self: JudgeWorker, part: int) -> None:
-        assign(self, part)
-        state: JudgePart = self.memory[part]
-        state.written_to = 0
-
-    patch.setattr(JudgeWorker, "assign", wrong)
-
-
-def recovery_begins_with_an_empty_fold(patch: Patch) -> None:
-    """A join that takes over begins where the last one was told, without the counts before."""
-
-    def wrong(self: JoinWorker, part: int) -> JoinPart:
-        state = JoinPart(Join(self.world.ledger_spec, part))
-        state.join.position = state.join.flushed = self.world.broker.ledger_offsets.get(part, 0)
-        return state
-
-    patch.setattr(JoinWorker, "begin", wrong)
-
-
-def recovery_is_quiet_too_long(patch: Patch) -> None:
-    """A join that takes over is quiet up to the end of the ledger, so that what was never told stays so."""
-    assign = JoinWorker.assign
-
-    def wrong(self: JoinWorker, part: int) -> None:
-        assign(self, part)
-        self.memory[part].quiet_until = len(self.world.broker.logs["ledger", part])
-
-    patch.setattr(JoinWorker, "assign", wrong)
-
-
 def a_flush_leaves_out_what_became_empty(patch: Patch) -> None:
     """A slot whose last prediction was retracted is not told."""
     flush = Join.flush
@@ -307,12 +176,7 @@ def a_prediction_that_is_gone_still_counts(patch: Patch) -> None:
     patch.setattr(Held, "prediction_alive", wrong)
 
 
-DEFECTS = (
-    a_rebuild_forgets_a_waiting_label,
-    a_prediction_that_is_gone_still_counts,
-    begin_is_not_reset_at_assignment,
-    commit_before_all_acknowledged,
-    join_commit_before_acknowledged,
+LEDGER_DEFECTS = (
     join_takes_repeats,
     a_single_winner_is_kept,
     a_label_beyond_the_horizon_counts,
@@ -321,14 +185,9 @@ DEFECTS = (
     a_history_follows_the_wall_clock,
     a_source_never_read_does_not_hold_time,
     advance_works_at_once,
-    judge_takes_older_ranges,
-    judge_adds_instead_of_replacing,
-    judge_without_fencing,
-    judge_goes_on_after_losing_rows,
-    judge_forgets_its_position,
-    recovery_begins_with_an_empty_fold,
-    recovery_is_quiet_too_long,
     a_flush_leaves_out_what_became_empty,
     order_decides_conflicts,
     time_moves_with_rows,
+    a_rebuild_forgets_a_waiting_label,
+    a_prediction_that_is_gone_still_counts,
 )
