@@ -163,10 +163,11 @@ class IntakeStage:
             offsets = {(s.topic, s.partition): (end, self._metadata(s.topic)) for s, end in ends.items()}
             self._acks.mark(lambda: self._commit(offsets))
 
-    @property
-    def pending(self) -> int:
-        """Sends that are not acknowledged yet."""
-        return self._acks.pending
+    def clocks(self) -> dict[TopicPartitionKey, int]:
+        """The clock of each source partition read here, ms; none before its first row."""
+        with self._lock:
+            states = self._intake.sources.items()
+            return {(s.topic, s.partition): state.clock_ms for s, state in states if state.clock_ms is not None}
 
     def _commit(self, offsets: Mapping[TopicPartitionKey, tuple[int, str]]) -> None:
         assert self.source is not None  # noqa: S101 - attached before it starts
@@ -196,7 +197,7 @@ class IntakeStage:
         topic, ledger = self._config.topic("ledger"), self._topology.topic_id(self._config.topic("ledger"))
         if not isinstance(ids, dict) or ids.get("ledger") != ledger:
             raise StateError(
-                f"{tp[0]}[{tp[1]}] was read up to offset {offset} into another topic {topic} than the one that is there: "
+                f"{tp[0]}[{tp[1]}] was read up to offset {offset} into another topic {topic} than the one there now: "
                 f"that one was deleted or made again and its counts are gone. To count from the start, give the job "
                 f"a new `name` and `prefix`; to go on, restore the topic"
             )

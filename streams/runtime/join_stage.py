@@ -120,15 +120,6 @@ class JoinStage:
             if part.ready and join.flush_allowed and join.position > join.flushed and self._interval_over(part):
                 self._flush(part)
 
-    def partitions(self) -> list[Join]:
-        """The folds of the partitions that are loaded here."""
-        return [part.join for part in list(self._parts.values()) if part.ready]
-
-    @property
-    def pending(self) -> int:
-        """Sends that are not acknowledged yet."""
-        return sum(part.acks.pending for part in list(self._parts.values()))
-
     def _apply(self, join: Join, batch: Batch, offset: int, value: bytes | None) -> None:
         where = f"{batch.topic}[{batch.partition}] offset {offset}"
         try:

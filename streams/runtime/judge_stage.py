@@ -100,7 +100,7 @@ class JudgeStage:
     def lost_rows(self, tp: TopicPartitionKey, wanted: int, low: int) -> None:
         """Records of the tallies are gone: windows would miss what they said."""
         raise StateError(
-            f"{tp[0]}[{tp[1]}] begins at offset {low}, but the windows need it from {wanted}: its records were deleted. "
+            f"{tp[0]}[{tp[1]}] begins at offset {low}, but the windows need it from {wanted}: records were deleted. "
             f"Set retention.ms=-1 on it; to count again from the sources, give the job a new `name` and `prefix`"
         )
 
@@ -158,8 +158,8 @@ class JudgeStage:
         part.fenced_at_s = part.fenced_at_s or self._clock_s()
         if part.ready and self._clock_s() - part.fenced_at_s > FENCED_FOR_S:
             raise StateError(
-                f"rows of tallies partition {partition} are refused although it is ours: another job runs under the name "
-                f"{self._config.name!r} on this cluster. Give one of them another `name` and `prefix`"
+                f"rows of tallies partition {partition} are refused although it is ours: another job runs under "
+                f"the name {self._config.name!r} on this cluster. Give one of them another `name` and `prefix`"
             )
 
     def _written(self, tp: TopicPartitionKey, committed: tuple[int, str] | None) -> int:
@@ -172,10 +172,6 @@ class JudgeStage:
         except (orjson.JSONDecodeError, AttributeError):
             known = False
         return offset if known else 0
-
-    def partitions(self) -> list[Judge]:
-        """The folds of the partitions that are loaded here."""
-        return [part.judge for part in list(self._parts.values()) if part.ready]
 
 
 _NOUNS: dict[str, TopicNoun] = {"windows": "windows", "classes": "classes", "confusion": "confusion"}

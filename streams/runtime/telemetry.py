@@ -24,7 +24,6 @@ CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 """What `Telemetry.page` is."""
 
 _FAST_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-_SLOW_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
 class Count(StrEnum):
@@ -35,7 +34,6 @@ class Count(StrEnum):
     BYTES_READ = "quality_bytes_read_total"
     FLUSHES = "quality_flushes_total"
     ROWS = "quality_rows_total"
-    CHECKPOINTS = "quality_checkpoints_total"
     REBALANCES = "quality_rebalances_total"
     BROKER_OUTAGES = "quality_broker_outages_total"
 
@@ -49,11 +47,9 @@ class Level(StrEnum):
     HELD_ROWS = "quality_join_held_rows"
     HELD_BYTES = "quality_join_held_bytes"
     AUDIT_BALANCED = "quality_audit_balanced"
-    LABEL_COMPLETENESS = "quality_label_completeness_ratio"
     BATCHES_IN_FLIGHT = "quality_batches_in_flight"
     ASSIGNED_PARTITIONS = "quality_assigned_partitions"
     LOADED_PARTITIONS = "quality_loaded_partitions"
-    CHECKPOINT_AGE = "quality_checkpoint_age_seconds"
     BUILD_INFO = "quality_build_info"
     CONFIG_INFO = "quality_config_info"
 
@@ -63,9 +59,6 @@ class Spread(StrEnum):
 
     TICK = "quality_tick_duration_seconds"
     BATCH = "quality_batch_duration_seconds"
-    CHECKPOINT = "quality_checkpoint_duration_seconds"
-    RESTORE = "quality_restore_duration_seconds"
-    ROW_DELAY = "quality_row_delay_seconds"
 
 
 Name = Count | Level | Spread
@@ -87,7 +80,6 @@ METRICS: tuple[Metric, ...] = (
     Metric(Count.BYTES_READ, ("stage",), "Bytes of record values read from Kafka, by stage."),
     Metric(Count.FLUSHES, ("partition",), "Flushes of counts sent to the judges, by ledger partition."),
     Metric(Count.ROWS, ("topic",), "Output rows written, by topic."),
-    Metric(Count.CHECKPOINTS, ("stage",), "Checkpoints written, by stage."),
     Metric(Count.REBALANCES, ("stage",), "Changes of the assigned partitions, by stage."),
     Metric(Count.BROKER_OUTAGES, ("stage",), "Times no broker could be reached, by stage."),
     Metric(Level.WATERMARK_LAG, ("partition",), "Wall clock minus watermark, by ledger partition."),
@@ -96,18 +88,13 @@ METRICS: tuple[Metric, ...] = (
     Metric(Level.HELD_ROWS, ("partition", "table"), "Rows held by the join, by ledger partition and table."),
     Metric(Level.HELD_BYTES, ("partition",), "Bytes of the join's tables, by ledger partition."),
     Metric(Level.AUDIT_BALANCED, ("partition",), "1 when what came in equals what was counted, rejected and held."),
-    Metric(Level.LABEL_COMPLETENESS, ("model", "version"), "Labelled share of the newest settled day's predictions."),
     Metric(Level.BATCHES_IN_FLIGHT, ("stage",), "Micro-batches read and not yet applied, by stage."),
     Metric(Level.ASSIGNED_PARTITIONS, ("stage",), "Partitions this worker owns, by stage."),
     Metric(Level.LOADED_PARTITIONS, ("stage",), "Owned partitions whose state is restored, by stage."),
-    Metric(Level.CHECKPOINT_AGE, ("stage", "partition"), "Seconds since the newest checkpoint of a partition."),
     Metric(Level.BUILD_INFO, ("version",), "Always 1; the version of the program."),
     Metric(Level.CONFIG_INFO, ("hash", "quality_hash"), "Always 1; what the logs and the rows depend on."),
     Metric(Spread.TICK, (), "Duration of one tick's work.", _FAST_S),
     Metric(Spread.BATCH, ("stage",), "Duration of applying one micro-batch, by stage.", _FAST_S),
-    Metric(Spread.CHECKPOINT, ("stage",), "Duration of writing one checkpoint, by stage.", _SLOW_S),
-    Metric(Spread.RESTORE, ("stage",), "Duration of restoring one partition's state, by stage.", _SLOW_S),
-    Metric(Spread.ROW_DELAY, (), "From the append of the newest record behind a row to the row's emission.", _SLOW_S),
 )
 """Every metric there is, in the order of docs/metrics.md."""
 

@@ -18,6 +18,7 @@ from streams import __version__
 from streams.runtime.application import Application
 from streams.runtime.clock import monotonic_s, wall_ms
 from streams.runtime.config import Config
+from streams.runtime.gauges import SourceGauges
 from streams.runtime.intake_stage import IntakeStage
 from streams.runtime.join_stage import JoinStage
 from streams.runtime.judge_stage import JudgeStage
@@ -28,7 +29,7 @@ from streams.runtime.pin import ensure_pinned
 from streams.runtime.producer import Producer
 from streams.runtime.source import Source
 from streams.runtime.stage import Batch
-from streams.runtime.telemetry import Level, Spread, Telemetry
+from streams.runtime.telemetry import Count, Level, Spread, Telemetry
 from streams.runtime.topology import Topology
 from streams.runtime.transactions import RoundProducer, round_producer
 from streams.web.health import Health
@@ -54,6 +55,7 @@ class Worker:
         self.telemetry = Telemetry(process=True)
         self.telemetry.set(Level.BUILD_INFO, 1, version=__version__)
         self.telemetry.set(Level.CONFIG_INFO, 1, hash=config.config_hash, quality_hash=config.quality_hash)
+        self._gauges = SourceGauges(self.telemetry)
         self._beat_s = monotonic_s()
         self._draining = False
         self._failed = threading.Lock()
@@ -206,6 +208,7 @@ class Worker:
                 take(batch)
         if not keep:
             source.done(batch)
+        self.telemetry.count(Count.BYTES_READ, batch.size_bytes, stage=stage)
         self.telemetry.observe(Spread.BATCH, monotonic_s() - began_s, stage=stage)
 
     async def _ticks(self) -> None:
@@ -218,7 +221,8 @@ class Worker:
                 return
             if self._ledger.has_room():
                 self._intake.tick()
-            self._measure()
+            self._gauges.look(self._sources)
+            self._gauges.clocks(wall_ms(), self._intake.clocks())
             self.telemetry.observe(Spread.TICK, monotonic_s() - began_s)
 
     async def _flushes(self) -> None:
@@ -239,16 +243,6 @@ class Worker:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever it is, the worker ends with it
             self.fail(error)
-
-    def _measure(self) -> None:
-        for source in self._sources:
-            self.telemetry.set(Level.BATCHES_IN_FLIGHT, source.in_flight, stage=source.name)
-            self.telemetry.set(
-                Level.ASSIGNED_PARTITIONS, len(source.assigned()) + len(source.loading()), stage=source.name
-            )
-            self.telemetry.set(Level.LOADED_PARTITIONS, len(source.assigned()), stage=source.name)
-            for (topic, partition), lag in source.lag().items():
-                self.telemetry.set(Level.CONSUMER_LAG, lag, topic=topic, partition=partition)
 
     def _health(self) -> Health:
         sources = getattr(self, "_sources", [])

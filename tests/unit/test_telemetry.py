@@ -69,7 +69,7 @@ def test_what_is_recorded_is_on_the_page(metric: Metric) -> None:
 def test_there_is_no_series_before_a_value_is_known() -> None:
     page = Telemetry().page().decode()
     values = [line for line in page.splitlines() if not line.startswith("#")]
-    assert [line for line in values if not line.startswith(("quality_tick_", "quality_row_delay_"))] == []
+    assert [line for line in values if not line.startswith("quality_tick_")] == []
 
 
 def test_a_label_that_the_metric_does_not_have_is_a_bug() -> None:
@@ -106,11 +106,11 @@ def test_only_named_levels_are_dropped_with_a_partition() -> None:
 def test_one_series_is_dropped_by_its_labels() -> None:
     telemetry = Telemetry()
     for version in ("1", "2"):
-        telemetry.set(Level.LABEL_COMPLETENESS, 0.5, model="m", version=version)
-    telemetry.drop(Level.LABEL_COMPLETENESS, model="m", version="1")
+        telemetry.set(Level.SOURCE_LAG, 0.5, topic="m", partition=version)
+    telemetry.drop(Level.SOURCE_LAG, topic="m", partition="1")
     page = telemetry.page().decode()
-    assert 'version="1"' not in page
-    assert 'version="2"' in page
+    assert 'partition="1"' not in page
+    assert 'partition="2"' in page
 
 
 def test_two_workers_in_one_process_do_not_share_numbers() -> None:

@@ -1,0 +1,49 @@
+"""What a worker shows of itself each tick: the state of its sources, as levels and as counts since the last look."""
+
+from collections.abc import Mapping, Sequence
+
+from streams.runtime.kafka_client import TopicPartitionKey
+from streams.runtime.source import Source
+from streams.runtime.telemetry import Count, Level, Telemetry
+
+
+class SourceGauges:
+    """Reads the sources' own counters into the metrics. Series of partitions that moved away are dropped."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        """`telemetry` is the worker's."""
+        self._telemetry = telemetry
+        self._rebalances: dict[str, int] = {}
+        self._down: dict[str, bool] = {}
+        self._lagging: dict[str, set[TopicPartitionKey]] = {}
+        self._clocks: set[TopicPartitionKey] = set()
+
+    def look(self, sources: Sequence[Source]) -> None:
+        """Bring everything about the sources up to date."""
+        telemetry = self._telemetry
+        for source in sources:
+            stage, loaded = source.name, len(source.assigned())
+            telemetry.set(Level.BATCHES_IN_FLIGHT, source.in_flight, stage=stage)
+            telemetry.set(Level.ASSIGNED_PARTITIONS, loaded + len(source.loading()), stage=stage)
+            telemetry.set(Level.LOADED_PARTITIONS, loaded, stage=stage)
+            telemetry.count(Count.REBALANCES, source.stats.rebalances - self._rebalances.get(stage, 0), stage=stage)
+            self._rebalances[stage] = source.stats.rebalances
+            if source.down and not self._down.get(stage, False):
+                telemetry.count(Count.BROKER_OUTAGES, stage=stage)
+            self._down[stage] = source.down
+            self._lag(stage, source.lag())
+
+    def clocks(self, now_ms: int, clocks: Mapping[TopicPartitionKey, int]) -> None:
+        """How far the clock of each source partition of this worker lies behind the wall clock."""
+        for topic, partition in self._clocks - clocks.keys():
+            self._telemetry.drop(Level.SOURCE_LAG, topic=topic, partition=partition)
+        for (topic, partition), clock_ms in clocks.items():
+            self._telemetry.set(Level.SOURCE_LAG, (now_ms - clock_ms) / 1000, topic=topic, partition=partition)
+        self._clocks = set(clocks)
+
+    def _lag(self, stage: str, lag: Mapping[TopicPartitionKey, int]) -> None:
+        for topic, partition in self._lagging.get(stage, set()) - lag.keys():
+            self._telemetry.drop(Level.CONSUMER_LAG, topic=topic, partition=partition)
+        for (topic, partition), records in lag.items():
+            self._telemetry.set(Level.CONSUMER_LAG, records, topic=topic, partition=partition)
+        self._lagging[stage] = set(lag)
