@@ -13,11 +13,16 @@ from typing import Annotated
 import typer
 
 from streams import __version__
+from streams.cli.advance import advance
 from streams.cli.check import check
 from streams.cli.demo import demo
+from streams.cli.replay import LISTS, replay
 from streams.cli.run import run as run_worker
+from streams.cli.sources import sources
+from streams.cli.status import status
 from streams.cli.tail import tail
 from streams.cli.topics import topics
+from streams.cli.value_lists import repeat_options
 from streams.runtime.errors import StreamsError
 
 app = typer.Typer(
@@ -28,11 +33,16 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("demo")(demo)
-app.command("run")(run_worker)
-app.command("check")(check)
-app.command("topics")(topics)
-app.command("tail")(tail)
+_START, _RUN, _LOOK, _STEER = "See it work", "Run a job", "Look at a job", "Steer a job"
+app.command("demo", rich_help_panel=_START)(demo)
+app.command("replay", rich_help_panel=_START)(replay)
+app.command("check", rich_help_panel=_RUN)(check)
+app.command("topics", rich_help_panel=_RUN)(topics)
+app.command("run", rich_help_panel=_RUN)(run_worker)
+app.command("status", rich_help_panel=_LOOK)(status)
+app.command("tail", rich_help_panel=_LOOK)(tail)
+app.command("sources", rich_help_panel=_LOOK)(sources)
+app.command("advance", rich_help_panel=_STEER)(advance)
 
 
 def _version(asked: bool) -> None:
@@ -50,8 +60,10 @@ def streams(
 ) -> None:
     """Exact, revised, windowed quality of deployed classifiers, from Kafka prediction and label logs.
 
-    Exit codes: 0 success, 1 a check found something, 2 wrong usage, 69 no broker, 70 a bug, 74 state, 76 topics,
-    77 not permitted, 78 configuration, 130 interrupted.
+    Begin with `streams demo`. Every command has examples: `streams COMMAND --help`.
+
+    Exit codes: 0 success, 1 something was found or refused, 2 wrong usage, 69 no broker, 70 a bug, 74 state,
+    76 topics, 77 not permitted, 78 configuration or input file, 130 interrupted.
     """
 
 
@@ -59,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command; the exit code. Every failure is one sentence on standard error."""
     wants_traceback = "--debug" in takewhile(lambda argument: argument.startswith("-"), arguments)
     try:
-        app(args=list(arguments), prog_name="streams")
+        app(args=repeat_options(arguments, LISTS if "replay" in arguments else ()), prog_name="streams")
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except KeyboardInterrupt:

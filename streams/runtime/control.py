@@ -55,8 +55,7 @@ def advance(config: Config, to_ms: int | None, *, force: bool = False, topology:
     need, unless `force`: time never goes back, and everything older than the horizon before it is late then.
     Raises UnreadError when `to_ms` is None and the newest event may not have been read yet.
     """
-    topology = topology or _topology(config)
-    ends = {str(source): start(end) for source, end in topology.end_positions().items()}
+    ends = source_ends(config, topology)
     statuses = read_status(config)
     newest = newest_clock_ms(statuses)
     if newest is None and (to_ms is None or not force):
@@ -86,6 +85,12 @@ def unread(statuses: list[PartitionStatus], ends: dict[str, int], partitions: in
     return sum(
         max(offset_of(end) - min(offset_of(a or 0) for a in [*applied[name], *silent]), 0) for name, end in ends.items()
     )
+
+
+def source_ends(config: Config, topology: Topology | None = None) -> dict[str, int]:
+    """The end of every source at this moment, as a position."""
+    topology = topology or _topology(config)
+    return {str(source): start(end) for source, end in topology.end_positions().items()}
 
 
 def retire(config: Config, source: SourceId) -> Written:

@@ -7,6 +7,7 @@ of the same files write the same bytes.
 """
 
 import gzip
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,7 @@ from streams.runtime.errors import ConfigError, InternalError
 CHUNK_LINES = 20_000
 STREAMS = ("windows", "classes", "confusion", "rejects", "audit")
 _FOREVER = 1 << 62
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(slots=True)
@@ -99,14 +101,14 @@ class _File:
         return ready
 
 
-def read_chunks(path: Path, read: Callable[[int], None]) -> Iterator[Records]:
+def read_chunks(path: Path, read: Callable[[int], None], lines_each: int = CHUNK_LINES) -> Iterator[Records]:
     """The lines of a file as records; `read` hears how many bytes of it (as stored) were consumed."""
     with path.open("rb") as stored, ExitStack() as stack:
         lines: IO[bytes] = stored
         if path.suffix == ".gz":
             lines = stack.enter_context(gzip.open(stored))  # type: ignore[arg-type]
         offset, told = 0, 0
-        while batch := _lines(lines, CHUNK_LINES, path):
+        while batch := _lines(lines, lines_each, path):
             yield Records(path.name, 0, range(offset, offset + len(batch)), batch)
             offset += len(batch)
             read(stored.tell() - told)
@@ -120,9 +122,30 @@ def _lines(lines: IO[bytes], n: int, path: Path) -> list[bytes]:
             out.append(line.rstrip(b"\r\n"))
             if len(out) == n:
                 break
-    except (EOFError, OSError) as error:
+    except gzip.BadGzipFile as error:
+        text = f"{path}: not a gzip file, though its name ends in .gz. Name it .jsonl if it is plain."
+        raise ConfigError(text) from error
+    except (EOFError, OSError, zlib.error) as error:
         raise ConfigError(f"{path}: cannot be read to its end: {error}. Is it a whole .gz file?") from error
     return out
+
+
+def check_input(path: Path) -> None:
+    """Raise ConfigError, before anything is written, when a file is not there, not readable, empty or misnamed."""
+    if not path.exists():
+        raise ConfigError(f"{path}: no such file. Give .jsonl or .jsonl.gz files.")
+    if not path.is_file():
+        raise ConfigError(f"{path}: not a file. Give .jsonl or .jsonl.gz files.")
+    try:
+        with path.open("rb") as stored:
+            is_packed = stored.read(2) == _GZIP
+    except OSError as error:
+        why = error.strerror or "it cannot be opened"
+        raise ConfigError(f"{path}: {why}. Give a file that you may read.") from error
+    if is_packed and path.suffix != ".gz":
+        raise ConfigError(f"{path}: a gzip file whose name does not say so. Name it {path.name}.gz.")
+    if next(read_chunks(path, lambda _: None, 1), None) is None:
+        raise ConfigError(f"{path}: empty. Give files that hold a record a line.")
 
 
 class Replay:
@@ -226,20 +249,37 @@ def replay(
 ) -> Summary:
     """Play files and write `<stream>.jsonl` to the folder `out`; files appear there only when they are complete."""
     for _, path in files:
-        if not path.is_file():
-            raise ConfigError(f"{path}: no such file. Give .jsonl or .jsonl.gz files.")
+        check_input(path)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"{out}: cannot be made: {error}. Give --out a folder you may write to.") from error
+        why = "it is a file" if isinstance(error, FileExistsError) else error.strerror or "it cannot be made"
+        raise ConfigError(f"{out}: {why}. Give --out a folder you may write to.") from error
     parts = {stream: out / f"{stream}.jsonl.part" for stream in STREAMS}
+    try:
+        summary = _write_parts(config, files, parts, now_ms, read)
+        for stream, part in parts.items():
+            part.replace(out / f"{stream}.jsonl")
+    except OSError as error:
+        why = error.strerror or "it cannot be written"
+        raise ConfigError(f"{out}: {why}. Give --out a folder you may write to, with room enough.") from error
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
+    return summary
+
+
+def _write_parts(
+    config: Config,
+    files: Sequence[tuple[Kind, Path]],
+    parts: dict[str, Path],
+    now_ms: int | None,
+    read: Callable[[int], None],
+) -> Summary:
     with ExitStack() as stack:
         opened: dict[str, Any] = {s: stack.enter_context(p.open("wb", 1 << 20)) for s, p in parts.items()}
 
         def write(row: OutputRow) -> None:
             opened[row.stream].write(orjson.dumps(row.value, option=orjson.OPT_APPEND_NEWLINE))
 
-        summary = Replay(config, write, now_ms).run(files, read)
-    for stream, part in parts.items():
-        part.replace(out / f"{stream}.jsonl")
-    return summary
+        return Replay(config, write, now_ms).run(files, read)
