@@ -36,6 +36,9 @@ class Inbox:
             return []
         if chunk.chunk == 0:
             chunks = []
+        elif _repeats(chunks, chunk):
+            unfinished[chunk.writer] = chunks
+            return []
         elif not _continues(chunks, chunk):
             return []
         chunks.append(chunk)
@@ -55,6 +58,11 @@ class Inbox:
     def waiting(self) -> int:
         """How many chunks wait for the rest of their flush."""
         return sum(len(chunks) for unfinished in self._unfinished for chunks in unfinished.values())
+
+
+def _repeats(chunks: list[Flush], chunk: Flush) -> bool:
+    """Whether the chunk is one of those that wait already."""
+    return chunk.chunk < len(chunks) and (chunks[0].begin, chunks[0].end) == (chunk.begin, chunk.end)
 
 
 def _continues(chunks: list[Flush], chunk: Flush) -> bool:

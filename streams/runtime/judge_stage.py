@@ -27,6 +27,9 @@ from streams.runtime.transactions import FencedError, RoundProducer
 FENCED_FOR_S = 60.0
 """Rows refused for this long although the partition is ours: another job writes under our name."""
 
+FENCED_PAUSE_S = 1.0
+"""How long who was shut out waits for the group's word before it begins again."""
+
 
 @dataclass(slots=True)
 class _Part:
@@ -41,7 +44,6 @@ class _Part:
     written_to: int = 0
     rows_to: int = 0
     ready: bool = False
-    fenced_at_s: float | None = None
     rows: dict[tuple[str, str], OutputRow] = field(default_factory=dict)  # newest of each key, not written yet
 
 
@@ -63,6 +65,7 @@ class JudgeStage:
         self._clock_s, self._telemetry, self._log = clock_s, telemetry, log
         self._parts: dict[int, _Part] = {}
         self._lock = threading.Lock()
+        self._closed = threading.Event()
         self.source: Source | None = None
 
     # What the source asks; its threads.
@@ -78,7 +81,7 @@ class JudgeStage:
         for tp in tps:
             with self._lock:
                 old = self._parts.get(tp[1])
-            producer = self._producer(f"{self._config.name}-judge-{tp[1]}")
+            producer = self._producer(self._transactional_id(tp[1]))
             producer.init()
             committed = self.source.committed([tp])[tp]
             written_to = self._written(tp, committed)
@@ -126,41 +129,55 @@ class JudgeStage:
         return len(batch.messages)
 
     def write(self, partition: int) -> None:
-        """Write the rows of the rounds since the last time as one transaction with the position."""
+        """Write the rows of the rounds since the last time as one transaction with the position.
+
+        Who is shut out although the partition is its own begins again with a new producer: a worker that lost the
+        partition may have initialised late, but it will be refused by the group. Raises StateError when that goes on.
+        """
         part = self._parts[partition]
-        if not part.rows:
-            return
-        assert self.source is not None  # noqa: S101 - attached before it starts
-        source = self.source
-        rows, part.rows = part.rows, {}
-        records = [encode(self._config, _NOUNS[row.stream], row.key, row.value) for row in rows.values()]
-        position = part.judge.position
-        topic = self._config.topic("tallies")
-        note = orjson.dumps({"tallies": self._topology.topic_id(topic)}).decode()
-        offsets = {(topic, partition): (position, note)}
-        try:
-            part.producer.commit_round(records, offsets, source.group_metadata, owner=lambda: part.ready)
-        except FencedError as error:
-            self._fenced(part, partition, error)
-            return
-        part.written_to, part.fenced_at_s = position, None
-        for record in records:
-            self._telemetry.count(Count.ROWS, topic=record.topic)
+        fenced_at_s: float | None = None
+        while part.rows and part.ready:
+            try:
+                self._commit(part, partition)
+            except FencedError as error:
+                self._log.info("another worker took over a partition of the judge", partition=partition, why=str(error))
+                now_s = self._clock_s()
+                fenced_at_s = fenced_at_s or now_s
+                if now_s - fenced_at_s > FENCED_FOR_S:
+                    raise StateError(
+                        f"rows of tallies partition {partition} are refused although it is ours: another job runs "
+                        f"under the name {self._config.name!r} here. Give one of them another `name` and `prefix`"
+                    ) from error
+                self._begin_again(part, partition)
 
     def close(self) -> None:
         """End the producers."""
+        self._closed.set()
         for part in self._parts.values():
             part.producer.close()
 
-    def _fenced(self, part: _Part, partition: int, error: FencedError) -> None:
-        """Another worker writes these rows now. It owns the partition, or something is wrong."""
-        self._log.info("another worker judges a partition now", partition=partition, reason=str(error))
-        part.fenced_at_s = part.fenced_at_s or self._clock_s()
-        if part.ready and self._clock_s() - part.fenced_at_s > FENCED_FOR_S:
-            raise StateError(
-                f"rows of tallies partition {partition} are refused although it is ours: another job runs under "
-                f"the name {self._config.name!r} on this cluster. Give one of them another `name` and `prefix`"
-            )
+    def _commit(self, part: _Part, partition: int) -> None:
+        assert self.source is not None  # noqa: S101 - attached before it starts
+        topic, position = self._config.topic("tallies"), part.judge.position
+        records = [encode(self._config, _NOUNS[row.stream], row.key, row.value) for row in part.rows.values()]
+        note = orjson.dumps({"tallies": self._topology.topic_id(topic)}).decode()
+        offsets = {(topic, partition): (position, note)}
+        part.producer.commit_round(records, offsets, self.source.group_metadata, owner=lambda: part.ready)
+        part.rows = {}
+        part.written_to = position
+        for record in records:
+            self._telemetry.count(Count.ROWS, topic=record.topic)
+
+    def _begin_again(self, part: _Part, partition: int) -> None:
+        """A new producer for a partition that is still ours after a while; a worker that lost it has noticed then."""
+        self._closed.wait(FENCED_PAUSE_S)
+        if part.ready:
+            part.producer.close()
+            part.producer = self._producer(self._transactional_id(partition))
+            part.producer.init()
+
+    def _transactional_id(self, partition: int) -> str:
+        return f"{self._config.name}-judge-{partition}"
 
     def _written(self, tp: TopicPartitionKey, committed: tuple[int, str] | None) -> int:
         """Up to where rows were written; 0 when that is not known of this very topic."""

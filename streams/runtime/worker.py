@@ -18,6 +18,7 @@ from streams import __version__
 from streams.runtime.application import Application
 from streams.runtime.clock import monotonic_s, wall_ms
 from streams.runtime.config import Config
+from streams.runtime.errors import UnavailableError
 from streams.runtime.gauges import SourceGauges
 from streams.runtime.intake_stage import IntakeStage
 from streams.runtime.join_stage import JoinStage
@@ -190,6 +191,10 @@ class Worker:
         self._timed("judge", batch, self._judge.take, keep=True)
         try:
             await asyncio.to_thread(self._judge.write, batch.partition)
+        except UnavailableError:
+            if not self._draining:
+                raise
+            self._log.info("stopped before a round was written; its next owner writes it", partition=batch.partition)
         finally:
             self._sources[2].done(batch)
 

@@ -72,6 +72,12 @@ def test_a_missing_chunk_drops_the_flush(history: History) -> None:
     assert put_all(inbox, chunks)[-1] == chunks  # said anew it counts
 
 
+def test_a_chunk_that_comes_twice_does_not_lose_the_flush(history: History) -> None:
+    inbox = Inbox(1)
+    first, second, third = history.flush(0, 3, chunk_slots=1)
+    assert put_all(inbox, [first, second, second, third])[-1] == [first, second, third]
+
+
 def test_a_first_chunk_begins_anew(history: History) -> None:
     inbox = Inbox(1)
     chunks = history.flush(0, 4, chunk_slots=2)

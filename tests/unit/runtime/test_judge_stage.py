@@ -1,0 +1,98 @@
+"""The judge's rows are written by whoever owns the partition, and by nobody else."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from streams.formats.columns import Group
+from streams.ledger.cells import CellKind
+from streams.ledger.flush import encode
+from streams.quality.judge import Judge
+from streams.runtime.config import load
+from streams.runtime.errors import StateError
+from streams.runtime.judge_stage import FENCED_FOR_S, JudgeStage, _Part
+from streams.runtime.kafka_client import SILENCE
+from streams.runtime.source import Source
+from streams.runtime.telemetry import Telemetry
+from streams.runtime.topology import Topology
+from streams.runtime.transactions import FencedError, Offsets, Record
+from tests.support.judged import History, spec_of
+
+
+class Rounds:
+    """A producer of rounds that is shut out so many times."""
+
+    def __init__(self, written: list[Record], refusals: list[int]) -> None:
+        self.written, self.refusals = written, refusals
+
+    def init(self, deadline_s: float | None = None) -> None: ...
+
+    def commit_round(
+        self,
+        records: Sequence[Record],
+        offsets: Offsets,
+        group_metadata: Callable[[], Any],
+        *,
+        owner: Callable[[], bool] = lambda: True,
+        deadline_s: float | None = None,
+    ) -> None:
+        if self.refusals[0] or not owner():
+            self.refusals[0] -= 1
+            raise FencedError("shut out")
+        self.written += records
+
+    def close(self) -> None: ...
+
+
+class Surroundings:
+    """What the stage asks of its source and of the topics."""
+
+    def group_metadata(self) -> object:
+        return object()
+
+    def topic_id(self, topic: str) -> str:
+        return topic
+
+
+def stage_with_rows(refusals: int, clock_s: Callable[[], float]) -> tuple[JudgeStage, _Part, list[Record]]:
+    written: list[Record] = []
+    left = [refusals]
+    config = replace(load(None, {}), quality=spec_of("5m"))
+    stage = JudgeStage(
+        config, cast("Topology", Surroundings()), lambda _: Rounds(written, left),
+        clock_s=clock_s, telemetry=Telemetry(), log=SILENCE,
+    )  # fmt: skip
+    stage.source = cast("Source", Surroundings())
+    stage._closed.set()  # pauses take no time
+    history = History(0)
+    history.step([((0, Group("m", "1", ("de",))), (CellKind.CONFUSION, "ham", "spam"), 1)])
+    judge = Judge(config.quality, 0)
+    rows = [row for n, chunk in enumerate(history.flush(0, 1)) for row in judge.apply(n, encode(chunk))]
+    part = _Part(judge, Rounds(written, left), ready=True, rows={(r.stream, r.key): r for r in rows})
+    stage._parts[0] = part
+    assert rows
+    return stage, part, written
+
+
+def test_an_owner_that_was_shut_out_by_a_late_start_begins_again_and_loses_no_row() -> None:
+    stage, part, written = stage_with_rows(2, lambda: 0.0)
+    rows = len(part.rows)
+    stage.write(0)
+    assert (len(written), part.rows, part.written_to) == (rows, {}, part.judge.position)
+
+
+def test_who_no_longer_owns_the_partition_writes_nothing() -> None:
+    stage, part, written = stage_with_rows(0, lambda: 0.0)
+    part.ready = False
+    stage.write(0)
+    assert written == []
+
+
+def test_an_owner_that_is_always_refused_says_so() -> None:
+    now = iter(range(0, 10_000, int(FENCED_FOR_S / 2)))
+    stage, _, written = stage_with_rows(1000, lambda: float(next(now)))
+    with pytest.raises(StateError, match="another job runs"):
+        stage.write(0)
+    assert written == []
