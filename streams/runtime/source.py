@@ -21,13 +21,14 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, Message
 
+from streams.runtime.arrivals import sort_out
 from streams.runtime.assignment import Assignment, Partition, key_of
 from streams.runtime.commits import Commits
 from streams.runtime.consumer_properties import consumer_properties
 from streams.runtime.ends import Ends
 from streams.runtime.fetching import Fetching
 from streams.runtime.inflight import InFlight
-from streams.runtime.kafka_client import PARTITION_EOF, SILENCE, Log, TopicPartitionKey
+from streams.runtime.kafka_client import SILENCE, Log, TopicPartitionKey
 from streams.runtime.membership import Membership
 from streams.runtime.stage import Batch, Limits, Stage, Stats
 from streams.runtime.watch import Watch
@@ -243,23 +244,11 @@ class Source:
 
     def _deliver(self, messages: Sequence[Message]) -> None:
         read_ms = self._clock_ms()
-        arrived: dict[TopicPartitionKey, list[Message]] = {}
-        ends: dict[TopicPartitionKey, int] = {}
-        for message in messages:
-            error = message.error()
-            if error is None:
-                key = key_of(message)
-                rows = arrived.get(key)
-                if rows is None:
-                    arrived[key] = [message]
-                else:
-                    rows.append(message)
-            elif error.code() == PARTITION_EOF:
-                ends[key_of(message)] = message.offset() or 0
-            else:
-                self._watch.message_error(key_of(message), error)
-        for key in arrived.keys() | ends.keys():
-            self._hand_over(key, arrived.get(key, []), ends.get(key), read_ms)
+        arrived = sort_out(messages)
+        for key, error in arrived.errors:
+            self._watch.message_error(key, error)
+        for key in arrived.rows.keys() | arrived.ends.keys():
+            self._hand_over(key, arrived.rows.get(key, []), arrived.ends.get(key), read_ms)
 
     def _hand_over(self, key: TopicPartitionKey, rows: list[Message], end: int | None, read_ms: int) -> None:
         partition = self._assignment.get(key)

@@ -9,8 +9,8 @@ from streams.ledger.position import SourceId
 from streams.runtime.config import Config
 from streams.runtime.config_values import Start
 from streams.runtime.errors import StateError, StreamsError, TopicError
-from streams.runtime.topic_plans import own_plans
 from streams.runtime.kafka_client import Log, TopicPartitionKey
+from streams.runtime.topic_plans import own_plans
 from streams.runtime.topics import Topics
 
 

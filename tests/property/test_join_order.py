@@ -129,8 +129,10 @@ def test_large_blocks_equal_the_recount(size: int) -> None:
 def test_a_tie_of_labels_goes_to_the_greatest_name_and_a_deletion_beats_all(order: tuple[str | None, ...]) -> None:
     for named in (order, tuple(c for c in order if c is not None)):
         labels = [Label("id", ORIGIN + 5, c) for c in named]
-        for rows in ([Prediction("id", ORIGIN), *labels], [*labels, Prediction("id", ORIGIN)]):
-            assert confusion(run(list(rows), 3)) == recount(rows, SPEC)
+        first: list[Row] = [Prediction("id", ORIGIN), *labels]
+        last: list[Row] = [*labels, Prediction("id", ORIGIN)]
+        for rows in (first, last):
+            assert confusion(run(rows, 3)) == recount(rows, SPEC)
 
 
 def test_a_record_that_overlaps_what_was_applied_counts_only_its_new_rows() -> None:

@@ -2,18 +2,16 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from streams.formats.columns import CONFIDENCE_SCALE, NO_CLASS, NO_CONFIDENCE, Decoded, Group
 from streams.formats.reasons import Kind
 from streams.ledger.cells import NONE, CellKind
-from streams.ledger.join import Join
 from streams.ledger.counts import GROUP_BITS
+from streams.ledger.join import Join
 from streams.ledger.spec import LedgerSpec
-
-DELETED = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +114,3 @@ def confusion(joins: Iterable[Join]) -> Cells:
                     a, b = code >> 16 & NONE, code & NONE
                     cells[key >> GROUP_BITS, group, names.classes[a], None if b == NONE else names.classes[b]] += n
     return cells
-
-
-def without_horizon_end(spec: LedgerSpec) -> LedgerSpec:
-    """The spec with nothing ever late: for tests of the rules alone."""
-    return replace(spec)

@@ -23,7 +23,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _inside(text: str) -> bool:
-    return BEGIN <= datetime.fromisoformat(text.replace("Z", "+00:00")) < END
+    return BEGIN <= datetime.fromisoformat(text) < END
 
 
 def _write(path: Path, lines: list[str]) -> None:
