@@ -1,0 +1,67 @@
+"""Everything that lies in a topic now, in offset order: what a reader that joined today would see of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One JSON row and where it lies. `written_ms` is the record's timestamp."""
+
+    partition: int
+    offset: int
+    key: str
+    value: dict[str, Any]
+    written_ms: int
+
+
+def read_topic(client: Mapping[str, Any], topic: str) -> list[Row]:
+    """The rows of a topic from its start to its end of now, of committed transactions only, partition by partition."""
+    consumer = Consumer({
+        **client, "group.id": "test-reader", "enable.auto.commit": False, "auto.offset.reset": "earliest",
+        "enable.partition.eof": True, "isolation.level": "read_committed", "fetch.wait.max.ms": 10, "log_level": 0,
+    })  # fmt: skip
+    rows: list[Row] = []
+    try:
+        partitions = consumer.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions
+        left, quiet = set(), 0
+        tps = []
+        for number in partitions:
+            tp = TopicPartition(topic, number)
+            tp.offset, high = consumer.get_watermark_offsets(tp, timeout=PATIENCE_S)
+            if high > tp.offset:
+                left.add(number)
+                tps.append(tp)
+        consumer.assign(tps)
+        while left:
+            messages = consumer.consume(5000, 0.2)
+            quiet = 0 if messages else quiet + 1
+            assert quiet < PATIENCE_S / 0.2, f"{topic} could not be read to its end"
+            for message in messages:
+                error = message.error()
+                if error is not None:
+                    assert error.code() == KafkaError._PARTITION_EOF, error
+                    left.discard(message.partition())
+                    continue
+                value = message.value()
+                assert value is not None
+                key = (message.key() or b"").decode()
+                offset = message.offset()
+                assert offset is not None
+                number = message.partition()
+                assert number is not None
+                rows.append(Row(number, offset, key, orjson.loads(value), message.timestamp()[1]))
+    finally:
+        consumer.close()
+    return sorted(rows, key=lambda row: (row.partition, row.offset))
+
+
+def newest(rows: list[Row]) -> dict[str, dict[str, Any]]:
+    """The last row of each key, as compaction keeps it."""
+    return {row.key: row.value for row in rows}
