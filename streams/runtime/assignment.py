@@ -58,6 +58,13 @@ class Partition:
         self.asked = (self.next, offset)
         return False
 
+    def reach(self, end: int) -> int | None:
+        """Go on to the log's end behind a confirmed hole; the end to be asked for again while it is not."""
+        if not self.confirmed(end):
+            return end
+        self.next = end
+        return None
+
     def restarted(self, now_s: float) -> None:
         """It is read from `next` again: nothing is taken on trust, the jump asked for stays."""
         self.holes, self.doubt, self.seen_s = False, False, now_s
@@ -95,6 +102,18 @@ class Assignment:
     def items(self) -> list[tuple[TopicPartitionKey, Partition]]:
         """All owned partitions, in no order; a copy that any thread may take."""
         return list(self._partitions.items())
+
+    def loading(self) -> list[TopicPartitionKey]:
+        """The partitions owned that cannot be read yet."""
+        return [key for key, partition in self.items() if not partition.ready]
+
+    def lag(self) -> dict[TopicPartitionKey, int]:
+        """Rows between what was read and the log's end when last asked, per partition being read."""
+        return {
+            key: max(0, partition.high - partition.next)
+            for key, partition in self.items()
+            if partition.ready and partition.high >= 0
+        }
 
     def ready(self) -> list[TopicPartitionKey]:
         """Those being read."""

@@ -145,15 +145,11 @@ class Source:
 
     def loading(self) -> list[TopicPartitionKey]:
         """The partitions owned whose state is not loaded yet."""
-        return [key for key, partition in self._assignment.items() if not partition.ready]
+        return self._assignment.loading()
 
     def lag(self) -> dict[TopicPartitionKey, int]:
         """Rows between what was read and the log's end when last asked, per partition being read."""
-        return {
-            key: max(0, partition.high - partition.next)
-            for key, partition in self._assignment.items()
-            if partition.ready and partition.high >= 0
-        }
+        return self._assignment.lag()
 
     @property
     def in_flight(self) -> int:
@@ -258,10 +254,7 @@ class Source:
         taken, jump = partition.take(rows)
         if jump is None and end is not None and end > partition.next:
             # The log ends in something that is no message (a transaction marker): the same rule as for any jump.
-            if partition.confirmed(end):
-                partition.next = end
-            else:
-                jump = end
+            jump = partition.reach(end)
         caught_up = jump is None and end == partition.next
         if taken or (caught_up and self._at_end):
             self._send(key, partition, taken, caught_up and self._at_end, read_ms)
