@@ -160,7 +160,7 @@ class JudgeStage:
         assert self.source is not None  # noqa: S101 - attached before it starts
         topic, position = self._config.topic("tallies"), part.judge.position
         records = [encode(self._config, _NOUNS[row.stream], row.key, row.value) for row in part.rows.values()]
-        note = orjson.dumps({"tallies": self._topology.topic_id(topic)}).decode()
+        note = orjson.dumps(self._note(topic)).decode()
         offsets = {(topic, partition): (position, note)}
         part.producer.commit_round(records, offsets, self.source.group_metadata, owner=lambda: part.ready)
         part.rows = {}
@@ -179,14 +179,21 @@ class JudgeStage:
     def _transactional_id(self, partition: int) -> str:
         return f"{self._config.name}-judge-{partition}"
 
+    def _note(self, topic: str) -> dict[str, str]:
+        """What a position belongs to: the very topic, and what the rows behind it were made of."""
+        return {"tallies": self._topology.topic_id(topic), "quality": self._config.quality_hash}
+
     def _written(self, tp: TopicPartitionKey, committed: tuple[int, str] | None) -> int:
-        """Up to where rows were written; 0 when that is not known of this very topic."""
+        """Up to where these rows were written; 0 when that is not known of this very topic.
+
+        Also 0 when other windows were asked for then: every row is written again, with the revision it had.
+        """
         if committed is None:
             return 0
         offset, text = committed
         try:
-            known = orjson.loads(text).get("tallies") == self._topology.topic_id(tp[0])
-        except (orjson.JSONDecodeError, AttributeError):
+            known = orjson.loads(text) == self._note(tp[0])
+        except orjson.JSONDecodeError:
             known = False
         return offset if known else 0
 
