@@ -125,7 +125,7 @@ class IntakeStage:
             [m.value() for m in messages],
             [m.key() for m in messages] if "keys" in needs else None,
             batch.headers() if "headers" in needs else None,
-            [_timestamp(m.timestamp()) for m in messages] if "timestamps" in needs else None,
+            batch.timestamps() if "timestamps" in needs else None,
         )
         decoded = source.decoder.decode(records, batch.read_ms)
         rejected = [(records.offsets[r.index], r.reason) for r in decoded.rejected]
@@ -209,9 +209,3 @@ class IntakeStage:
             return None
         self._topology.check_not_truncated(tp, offset)
         return offset
-
-
-def _timestamp(stamp: tuple[int, int]) -> int:
-    """The record's timestamp, ms; -1 when the broker has none."""
-    kind, ms = stamp
-    return ms if kind else -1

@@ -5,6 +5,7 @@ it from there. Offsets of a partition arrive in order, each once per assignment.
 `Source.current(batch)` holds under `Source.lock`; after a partition is given up its batches are stale for good.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -37,9 +38,19 @@ class Batch:
         """Topic and partition."""
         return self.topic, self.partition
 
-    def offsets(self) -> list[int]:
+    def offsets(self) -> Sequence[int]:
         """The offset of each message; a message that was read has one."""
-        return [cast("int", message.offset()) for message in self.messages]
+        messages = self.messages
+        if not messages:
+            return range(0)
+        first, last = cast("int", messages[0].offset()), cast("int", messages[-1].offset())
+        if last - first == len(messages) - 1:
+            return range(first, last + 1)  # no holes, as nearly always
+        return [cast("int", message.offset()) for message in messages]
+
+    def timestamps(self) -> list[int]:
+        """The timestamp of each message, ms; -1 when the broker has none."""
+        return [ms if kind else -1 for kind, ms in [message.timestamp() for message in self.messages]]
 
     def headers(self) -> list[Headers]:
         """The headers of each message; a message that was read has them as a list."""
