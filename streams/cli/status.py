@@ -127,21 +127,30 @@ def render(found: JobReport) -> RenderableType:
 
 
 def source_table(sources: tuple[SourceReport, ...]) -> RenderableType:
-    """Sources with what holds time back."""
+    """Sources, and below them what holds time back and why: the sentences are too long for a column."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in ("source", "applied", "lag", "clock", "state"):
         table.add_column(name, justify="right" if name in {"applied", "lag"} else "left", no_wrap=name != "source")
-    table.add_column("holds time back")
     for source in sources:
         table.add_row(
-            Text(source.name.rpartition("@")[0] or source.name, overflow="fold"), _number(source.applied),
-            _number(source.lag), _short(source.clock_ms), _state(source), Text(source.why, "yellow"),
+            Text(_called(source), overflow="fold"), _number(source.applied), _number(source.lag),
+            _short(source.clock_ms), _state(source),
         )  # fmt: skip
-    return table
+    reasons: dict[str, list[str]] = {}
+    for source in sources:
+        if source.why:
+            reasons.setdefault(source.why, []).append(_called(source))
+    told = [Text(f"{', '.join(names)}: {why}", "yellow") for why, names in reasons.items()]
+    return Group(table, *([Text(), *told] if told else []))
+
+
+def _called(source: SourceReport) -> str:
+    """A source without the id of its topic's life."""
+    return source.name.rpartition("@")[0] or source.name
 
 
 def _partitions(found: JobReport) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, 1, 0, 0))  # eight columns fit into a terminal of 80
     for name in ("ledger", "position", "watermark", "predictions", "labels", "held", "audit", "age"):
         is_text = name in {"watermark", "audit"}
         table.add_column(name, justify="left" if is_text else "right", no_wrap=True)

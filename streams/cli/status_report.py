@@ -129,7 +129,8 @@ def _why(least: SourceStatus, statuses: Sequence[PartitionStatus], name: str) ->
 
 def _is_past(status: PartitionStatus, source: SourceStatus) -> bool:
     """Whether the watermark is beyond the clock of a source: an `advance` moved it."""
-    return None not in (status.watermark_ms, source.clock_ms) and (status.watermark_ms or 0) > (source.clock_ms or 0)
+    mark = status.watermark_ms
+    return mark is not None and (source.clock_ms is None or mark > source.clock_ms)
 
 
 def _imbalance(row: Mapping[str, Any]) -> str:
@@ -191,7 +192,7 @@ def _running(sources: Sequence[SourceReport], statuses: Sequence[PartitionStatus
         return f"running ({who}), everything is read; no event time yet"
     if statuses and all(_is_past(status, s) for status in statuses for s in status.sources.values()):
         first = min(mark for mark in marks if mark is not None)
-        return f"running ({who}), everything is read; the history was ended, up to {rfc3339(first)} all is final"
+        return f"running ({who}), everything is read; the history was ended, event time is {rfc3339(first)}"
     behind_ms = max(now_ms - min(mark for mark in marks if mark is not None), 0)
     return f"running ({who}), everything is read; the watermark is {format_duration(behind_ms // 1000 * 1000)} ago"
 

@@ -12,7 +12,7 @@ from streams.ledger.blocks import Advance, Retire
 from streams.ledger.position import SourceId, offset_of, start
 from streams.ledger.times import rfc3339
 from streams.runtime.config import Config
-from streams.runtime.errors import StreamsError, UnavailableError
+from streams.runtime.errors import StateError, StreamsError, TopicError, UnavailableError
 from streams.runtime.kafka_client import SILENCE
 from streams.runtime.pin import read_pin
 from streams.runtime.producer import Producer
@@ -105,7 +105,11 @@ def retire(config: Config, source: SourceId) -> Written:
 
 def _topology(config: Config) -> Topology:
     topology = Topology(config, log=SILENCE)
-    topology.look()
+    try:
+        topology.look()
+    except StateError as error:
+        missing = str(error).partition(" was deleted")[0]
+        raise TopicError(f"there is no {missing}: has the job run under this name and prefix?") from error
     return topology
 
 
