@@ -1,7 +1,7 @@
 """Threads that bring the state of assigned partitions into memory while the others go on being read.
 
 A partition is loaded by one thread at a time: a load asked for while an older one of the same partition runs is
-done after it, so that the newest assignment always sees the newest checkpoint.
+done after it, so that the newest assignment always sees the newest checkpoint. A broker that is away is waited for.
 """
 
 import collections
@@ -9,7 +9,10 @@ import queue
 import threading
 from collections.abc import Callable
 
+from streams.runtime.errors import UnavailableError
 from streams.runtime.kafka_client import TopicPartitionKey
+
+_AGAIN_S = 0.5
 
 _Job = tuple[TopicPartitionKey, int]
 
@@ -28,6 +31,7 @@ class Loader:
     ) -> None:
         self._load, self._wanted, self._fail, self._at_once = load, wanted, fail, at_once
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._busy: set[TopicPartitionKey] = set()
         self._again: dict[TopicPartitionKey, int] = {}
@@ -43,6 +47,7 @@ class Loader:
 
     def stop(self) -> None:
         """Let the threads end after the load they are in; does not wait for it."""
+        self._stopping.set()
         for _ in self._threads:
             self._jobs.put(None)
 
@@ -79,16 +84,26 @@ class Loader:
                     last = True
                 else:
                     jobs.append(more)
-            wanted = [job for job in jobs if self._wanted(*job)]
             try:
-                if wanted:
-                    self._load([key for key, _ in wanted])
+                loaded = self._load_wanted(jobs)
             except BaseException as error:  # noqa: BLE001 - whatever it is, the worker ends with it
                 self._fail(error)
                 return
-            self._finish(jobs, set(wanted))
+            self._finish(jobs, loaded)
             if last:
                 return
+
+    def _load_wanted(self, jobs: list[_Job]) -> set[_Job]:
+        """Load what is still wanted, again and again while no broker answers; what was loaded."""
+        while wanted := [job for job in jobs if self._wanted(*job)]:
+            try:
+                self._load([key for key, _ in wanted])
+            except UnavailableError:
+                if self._stopping.wait(_AGAIN_S):
+                    return set()
+            else:
+                return set(wanted)
+        return set()
 
     def _finish(self, jobs: list[_Job], loaded: set[_Job]) -> None:
         for job in jobs:

@@ -237,11 +237,19 @@ _UNTOLD = UNKNOWN_TOPIC | NOT_PERMITTED  # settings of others' topics may be non
 _UNSUPPORTED = frozenset({UNSUPPORTED_FEATURE, KafkaError.UNSUPPORTED_VERSION})
 
 
+_PASSING = UNKNOWN_TOPIC | {
+    TIMED_OUT, TRANSPORT, ALL_BROKERS_DOWN, KafkaError.REQUEST_TIMED_OUT, KafkaError.NETWORK_EXCEPTION,
+    KafkaError.NOT_CONTROLLER, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_LEADER_EPOCH, KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError.BROKER_NOT_AVAILABLE, KafkaError.REPLICA_NOT_AVAILABLE, KafkaError.KAFKA_STORAGE_ERROR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.NOT_COORDINATOR,
+}  # fmt: skip
+"""A leader that moves, a broker that restarts: the next answer may be another one."""
+
+
 def _passing(error: KafkaError) -> bool:
     """Whether asking again can help."""
-    return error.retriable() or error.code() in {TIMED_OUT, TRANSPORT, ALL_BROKERS_DOWN} | UNKNOWN_TOPIC | {
-        KafkaError.REQUEST_TIMED_OUT, KafkaError.NOT_CONTROLLER, KafkaError.LEADER_NOT_AVAILABLE,
-    }  # fmt: skip
+    return error.retriable() or error.code() in _PASSING
 
 
 def _refused(error: KafkaError, doing: str) -> StreamsError:
