@@ -85,6 +85,7 @@ def newest_rows(config: Config, noun: TopicNoun, keys: Collection[str] = ()) -> 
     consumer = Consumer({
         **COMMON, **config.client, "group.id": f"{config.name}-look", "enable.auto.commit": False,
         "auto.offset.reset": "earliest", "enable.partition.eof": True, "isolation.level": "read_committed",
+        "fetch.wait.max.ms": 20,  # the end of a topic is told by a fetch that waited in vain
     })  # fmt: skip
     try:
         found = consumer.list_topics(timeout=PATIENCE_S).topics.get(topic)

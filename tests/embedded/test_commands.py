@@ -16,9 +16,11 @@ from streams.cli import status_report
 from streams.cli.demo_job import LOGS
 from streams.cli.demo_stage import DemoStage
 from streams.cli.main import main
+from streams.cli.options import load_config
 from streams.runtime.embedded import EmbeddedBroker
 from streams.runtime.play import Delivery, deliveries, play
 from streams.runtime.producer import Producer
+from streams.runtime.state import newest_rows
 from tests.support.workers import wait_for
 
 pytestmark = pytest.mark.embedded
@@ -195,3 +197,20 @@ def test_watching_prints_a_line_a_look_where_nobody_sees_pictures(
     with contextlib.suppress(KeyboardInterrupt):
         assert main(["status", "-c", job.config, "--watch"]) == 130
     assert len(capfdbinary.readouterr().out.splitlines()) == 3
+
+
+def test_the_newest_row_of_each_key_is_found_however_far_back_it_lies(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    with EmbeddedBroker() as broker:
+        broker.create_topic("q.audit.v1", 1)
+        path.write_text(f'name = "q"\n[kafka]\nbootstrap = "{broker.bootstrap}"\n')
+        config = load_config(path)
+        producer = Producer("test", config.client, fail=lambda error: pytest.fail(str(error)))
+        for n in range(4_000):
+            producer.send("q.audit.v1", 0, b'{"n":%d}' % n, key=b"1" if n else b"0")
+        assert producer.close(DEADLINE_S)
+        found = newest_rows(config, "audit", ["0", "1"])
+        assert {key: row["n"] for key, (row, _) in found.items()} == {"0": 0, "1": 3_999}
+        assert set(newest_rows(config, "audit", ["1"])) == {"1"}, "what nobody asks for is not looked for"
+        assert set(newest_rows(config, "audit", ["1", "never"])) == {"0", "1"}
+        assert set(newest_rows(config, "audit")) == {"0", "1"}
