@@ -97,7 +97,7 @@ def compare_windows(
 ) -> list[str]:
     """Every difference between rows and the answers of one window size; answers with a `segment` are of segments.
 
-    Answers without `per_class` are compared without it.
+    What an answer does not say (some leave out `per_class` or `accuracy`) is not compared.
     """
     by_segment = any("segment" in answer for answer in answers)
     found = {k: r for k, r in newest(windows, window).items() if (k[0] != "all") is by_segment}
@@ -108,8 +108,14 @@ def compare_windows(
     for key in sorted(wanted.keys() & found.keys()):
         answer, row = wanted[key], found[key]
         bad += [] if row["status"] == "final" else [f"{key}: is {row['status']}, not final"]
-        bad += [f"{key}: {b} is {row[b]}, should be {answer[a]}" for a, b in COUNTS if answer[a] != row[b]]
-        bad += [f"{key}: {a} is {row[a]}, should be {answer[a]}" for a in RATIOS if differs(answer[a], row[a])]
+        bad += [
+            f"{key}: {b} is {row[b]}, should be {answer[a]}" for a, b in COUNTS if a in answer and answer[a] != row[b]
+        ]
+        bad += [
+            f"{key}: {a} is {row[a]}, should be {answer[a]}"
+            for a in RATIOS
+            if a in answer and differs(answer[a], row[a])
+        ]
         for name, cells in answer.get("per_class", {}).items():
             bad += _class_differences((*key, name), cells, found_classes.get((*key, name)))
     return bad

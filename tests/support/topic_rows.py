@@ -30,16 +30,17 @@ def read_topic(client: Mapping[str, Any], topic: str) -> list[Row]:
     rows: list[Row] = []
     try:
         partitions = consumer.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions
-        left, quiet = set(), 0
+        left: dict[int, int] = {}
+        quiet = 0
         tps = []
         for number in partitions:
             tp = TopicPartition(topic, number)
             tp.offset, high = consumer.get_watermark_offsets(tp, timeout=PATIENCE_S)
             if high > tp.offset:
-                left.add(number)
+                left[number] = high
                 tps.append(tp)
         consumer.assign(tps)
-        while left:
+        while left:  # the end is told late, or never, while others write; it may also be a marker that is not shown
             messages = consumer.consume(5000, 0.2)
             quiet = 0 if messages else quiet + 1
             assert quiet < PATIENCE_S / 0.2, f"{topic} could not be read to its end"
@@ -47,7 +48,7 @@ def read_topic(client: Mapping[str, Any], topic: str) -> list[Row]:
                 error = message.error()
                 if error is not None:
                     assert error.code() == KafkaError._PARTITION_EOF, error
-                    left.discard(message.partition())
+                    left.pop(message.partition() or 0, None)
                     continue
                 value = message.value()
                 assert value is not None
@@ -56,6 +57,8 @@ def read_topic(client: Mapping[str, Any], topic: str) -> list[Row]:
                 assert offset is not None
                 number = message.partition()
                 assert number is not None
+                if offset + 1 >= left.get(number, 0):
+                    left.pop(number, None)
                 rows.append(Row(number, offset, key, orjson.loads(value), message.timestamp()[1]))
     finally:
         consumer.close()
