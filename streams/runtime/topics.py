@@ -5,6 +5,7 @@ partition count or a compacted ledger would lose counts. The embedded broker kno
 over the wire; there settings go unchecked, and a broker without topic ids has the name as id.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -219,7 +220,14 @@ class Topics:
                         f"no broker answered at {self._address} within {self._wait_s:g} s "
                         f"({self._reason or error.str()}); is it running, and is bootstrap.servers right?"
                     ) from raised
-                self._admin.poll(_RETRY_S)
+                self._look_again(error)
+
+    def _look_again(self, error: KafkaError) -> None:
+        """Wait a moment; ask who leads where a leader has moved, the client itself would ask only in half a minute."""
+        self._admin.poll(_RETRY_S)
+        if error.code() in _LEADER_MOVED:
+            with contextlib.suppress(KafkaException):
+                self._admin.list_topics(timeout=self._call_s)
 
     def _client_error(self, error: KafkaError) -> None:
         if error.code() in AUTHENTICATION:
@@ -237,12 +245,15 @@ _UNTOLD = UNKNOWN_TOPIC | NOT_PERMITTED  # settings of others' topics may be non
 _UNSUPPORTED = frozenset({UNSUPPORTED_FEATURE, KafkaError.UNSUPPORTED_VERSION})
 
 
-_PASSING = UNKNOWN_TOPIC | {
+_LEADER_MOVED = frozenset({
+    KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH, KafkaError.BROKER_NOT_AVAILABLE, KafkaError.REPLICA_NOT_AVAILABLE,
+    KafkaError.KAFKA_STORAGE_ERROR,
+})  # fmt: skip
+_PASSING = UNKNOWN_TOPIC | _LEADER_MOVED | {
     TIMED_OUT, TRANSPORT, ALL_BROKERS_DOWN, KafkaError.REQUEST_TIMED_OUT, KafkaError.NETWORK_EXCEPTION,
-    KafkaError.NOT_CONTROLLER, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_LEADER_EPOCH, KafkaError.OFFSET_NOT_AVAILABLE,
-    KafkaError.BROKER_NOT_AVAILABLE, KafkaError.REPLICA_NOT_AVAILABLE, KafkaError.KAFKA_STORAGE_ERROR,
-    KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.NOT_COORDINATOR,
+    KafkaError.NOT_CONTROLLER, KafkaError.OFFSET_NOT_AVAILABLE, KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.NOT_COORDINATOR,
 }  # fmt: skip
 """A leader that moves, a broker that restarts: the next answer may be another one."""
 

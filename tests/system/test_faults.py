@@ -71,7 +71,7 @@ def kill_in_turn(job: Job, chance: random.Random, start: Callable[[int], WorkerP
     slots = [start(slot) for slot in range(WORKERS)]
     job.wait(lambda: any(worker.ready for worker in slots), "a worker is ready")
     for number in range(KILLS):
-        pause_at_random(chance, 0.5, 6.0)
+        pause_at_random(chance, 0.5, 4.0)
         slot = number % WORKERS
         slots[slot].kill()
         slots[slot] = start(slot)
