@@ -27,8 +27,9 @@ class Delivery(NamedTuple):
 
 
 def deliveries(files: Sequence[tuple[Kind, Path]]) -> Iterator[Delivery]:
-    """All lines of the files by time of delivery; each file keeps its order. Lines that cannot be decoded keep their
-    place and have no id.
+    """All lines of the files by time of delivery; each file keeps its order.
+
+    Lines that cannot be decoded keep their place and have no id.
     """
     return merge(*(_of_file(kind, path) for kind, path in files), key=lambda d: d.delivered_ms)
 

@@ -65,5 +65,5 @@ def test_logs_keep_everything_and_outputs_are_compacted() -> None:
         assert plans[name].config["retention.ms"] == "-1"
     assert plans["quality.checkpoints.v1"].config["cleanup.policy"] == "compact"
     assert plans["quality.windows.v1"].config["cleanup.policy"] == "compact,delete"
-    assert plans["quality.rejects.v1"].config["cleanup.policy"] == "delete"
+    assert plans["quality.rejects.v1"].config["cleanup.policy"] == "compact,delete"
     assert (plans["quality.ledger.v1"].partitions, plans["quality.tallies.v1"].partitions) == (8, 4)
