@@ -7,9 +7,9 @@ import orjson
 import typer
 from rich.console import Console
 
-from streams.runtime.config import Config, environment, load
-from streams.runtime.config_problems import InvalidConfigError
-from streams.runtime.durations import format_duration
+from streams.runtime.config.durations import format_duration
+from streams.runtime.config.job import Config, environment, load
+from streams.runtime.config.problems import InvalidConfigError
 from streams.runtime.errors import ConfigError
 
 

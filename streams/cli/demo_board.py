@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from streams.runtime.config import Config, TopicNoun
-from streams.runtime.tail import Row, read_rows
+from streams.runtime.config.job import Config, TopicNoun
+from streams.runtime.kafka.tail import Row, read_rows
 
 DAY_WINDOW, WEEK_WINDOW = "24h", "7d"
 AUDIT_SUMS = ("predictions_received", "labels_received")

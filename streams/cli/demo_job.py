@@ -10,9 +10,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from streams.formats.reasons import Kind
-from streams.runtime.config import Config, parse
+from streams.runtime.config.job import Config, parse
+from streams.runtime.kafka.topic_spec import TopicPlan
 from streams.runtime.topic_plans import own_plans
-from streams.runtime.topic_spec import TopicPlan
 
 DATA = Path(str(files("streams.cli") / "demo_data"))
 LOGS = ((Kind.PREDICTION, DATA / "predictions.jsonl.gz"), (Kind.LABEL, DATA / "labels.jsonl.gz"))

@@ -11,8 +11,8 @@ from streams.cli.demo_job import LOGS, DemoJob
 from streams.runtime.clock import monotonic_s
 from streams.runtime.control import UnreadError, Written, advance
 from streams.runtime.errors import UnavailableError
+from streams.runtime.kafka.producer import Producer
 from streams.runtime.play import deliveries, play
-from streams.runtime.producer import Producer
 
 _STEP = 25  # records between two looks at the clock
 _ACKNOWLEDGED_WITHIN_S = 30.0

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from streams.runtime.clock import monotonic_s
-from streams.runtime.config import environment
+from streams.runtime.config.job import environment
 from streams.runtime.errors import InternalError, StreamsError
 
 STOP_WITHIN_S = 12.0

@@ -12,8 +12,8 @@ import orjson
 from streams.cli.demo_job import DemoJob, config_text, topic_layout
 from streams.cli.demo_process import ChildProcess
 from streams.runtime.clock import wall_ms
-from streams.runtime.config import load
-from streams.runtime.topics import Topics
+from streams.runtime.config.job import load
+from streams.runtime.kafka.topics import Topics
 
 EMBEDDED_NAME = "demo"
 
@@ -69,7 +69,7 @@ class DemoStage:
 
     def _start_broker(self, name: str) -> str:
         topics = ",".join(f"{topic}:{partitions}" for topic, partitions in topic_layout(name))
-        broker = self._start("broker", "streams.runtime.embedded", ["--topics", topics], read_output=True)
+        broker = self._start("broker", "streams.runtime.kafka.embedded", ["--topics", topics], read_output=True)
         return str(orjson.loads(broker.first_line())["bootstrap"])
 
     def _start(self, name: str, module: str, arguments: list[str], *, read_output: bool = False) -> ChildProcess:

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from streams.runtime.config import Config, environment, load
+from streams.runtime.config.job import Config, environment, load
 
 
 def connection(config: Path | None, brokers: str | None, prefix: str | None) -> tuple[Mapping[str, Any], str]:

@@ -16,7 +16,7 @@ from streams.cli.moments import parse_moment
 from streams.cli.replay_config import Overrides
 from streams.formats.reasons import Kind
 from streams.runtime.clock import monotonic_s, wall_ms
-from streams.runtime.config import environment, load
+from streams.runtime.config.job import environment, load
 from streams.runtime.replay import check_input
 from streams.runtime.replay import replay as replay_files
 

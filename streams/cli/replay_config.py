@@ -11,9 +11,9 @@ import typer
 
 from streams.ledger.spec import Timing
 from streams.quality.spec import WindowSpec, parse_window
-from streams.runtime.config import Config
-from streams.runtime.config_pins import pins_hash
-from streams.runtime.durations import parse_duration
+from streams.runtime.config.durations import parse_duration
+from streams.runtime.config.job import Config
+from streams.runtime.config.pins import pins_hash
 
 T = TypeVar("T")
 

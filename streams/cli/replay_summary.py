@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.cli.demo_view import measured
-from streams.runtime.config import Config
-from streams.runtime.durations import format_duration
+from streams.runtime.config.durations import format_duration
+from streams.runtime.config.job import Config
 from streams.runtime.replay import STREAMS, Summary
 
 _NEWEST = 5  # windows shown of each version

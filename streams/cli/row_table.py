@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from streams.runtime.tail import Row
+from streams.runtime.kafka.tail import Row
 
 _PLACE = ("model", "model_version", "segment", "window", "window_start", "status")
 _COLUMNS: Mapping[str, tuple[str, ...]] = {

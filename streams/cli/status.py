@@ -19,9 +19,9 @@ from streams.cli.status_report import JobReport, SourceReport, report
 from streams.ledger.position import offset_of
 from streams.ledger.times import rfc3339
 from streams.runtime.clock import wall_ms
-from streams.runtime.config import Config
+from streams.runtime.config.job import Config
 from streams.runtime.control import source_ends
-from streams.runtime.groups import describe_groups
+from streams.runtime.kafka.groups import describe_groups
 from streams.runtime.state import newest_rows, partition_keys, read_status
 
 SOMETHING_WRONG = 1

@@ -10,8 +10,8 @@ from typing import Any
 
 from streams.ledger.position import offset_of
 from streams.ledger.times import rfc3339
-from streams.runtime.durations import format_duration
-from streams.runtime.groups import Group
+from streams.runtime.config.durations import format_duration
+from streams.runtime.kafka.groups import Group
 from streams.runtime.state import PartitionStatus, SourceStatus
 
 RETIRED = "retired"

@@ -17,8 +17,8 @@ from rich.live import Live
 
 from streams.cli.options import connection
 from streams.cli.row_table import NewestRows
-from streams.runtime.config import topic_name
-from streams.runtime.tail import Row, read_rows
+from streams.runtime.config.job import topic_name
+from streams.runtime.kafka.tail import Row, read_rows
 
 
 class Noun(StrEnum):

@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from streams.cli.options import load_config
-from streams.runtime.config import Config
+from streams.runtime.config.job import Config
 from streams.runtime.errors import TopicError
+from streams.runtime.kafka.topics import TopicPlan, Topics, TopicState, problems_of
 from streams.runtime.topic_plans import own_plans, raw_plans
-from streams.runtime.topics import TopicPlan, Topics, TopicState, problems_of
 
 FOUND_SOMETHING = 1
 

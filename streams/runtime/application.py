@@ -14,9 +14,9 @@ from typing import Any
 import faust
 from faust.app.base import BootStrategy
 
-from streams.runtime.config import Config
+from streams.runtime.config.job import Config
 from streams.runtime.errors import ConfigError
-from streams.runtime.stage import Batch
+from streams.runtime.kafka.stage import Batch
 from streams.runtime.telemetry import CONTENT_TYPE
 from streams.web.health import Health
 from streams.web.server import mount

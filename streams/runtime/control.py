@@ -11,11 +11,11 @@ from streams.ledger import blocks
 from streams.ledger.blocks import Advance, Retire
 from streams.ledger.position import SourceId, offset_of, start
 from streams.ledger.times import rfc3339
-from streams.runtime.config import Config
+from streams.runtime.config.job import Config
 from streams.runtime.errors import StateError, StreamsError, TopicError, UnavailableError
-from streams.runtime.kafka_client import SILENCE
+from streams.runtime.kafka.client import SILENCE
+from streams.runtime.kafka.producer import Producer
 from streams.runtime.pin import read_pin
-from streams.runtime.producer import Producer
 from streams.runtime.state import PartitionStatus, newest_clock_ms, read_status
 from streams.runtime.topology import Topology
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from streams.runtime.kafka_client import TopicPartitionKey
-from streams.runtime.source import Source
+from streams.runtime.kafka.client import TopicPartitionKey
+from streams.runtime.kafka.source import Source
 from streams.runtime.telemetry import Count, Level, Telemetry
 
 

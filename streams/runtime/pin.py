@@ -9,11 +9,11 @@ import uuid
 import orjson
 
 from streams.runtime.clock import monotonic_s
-from streams.runtime.config import Config
-from streams.runtime.config_pins import Pins, differences
+from streams.runtime.config.job import Config
+from streams.runtime.config.pins import Pins, differences
 from streams.runtime.errors import MismatchError, UnavailableError
-from streams.runtime.producer import Producer
-from streams.runtime.tail import Row, read_rows
+from streams.runtime.kafka.producer import Producer
+from streams.runtime.kafka.tail import Row, read_rows
 
 KEY = "pin|"
 PATIENCE_S = 30.0

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from streams.formats.decoder import Decoder
 from streams.formats.reasons import Kind
 from streams.formats.spec import default_mapping
-from streams.runtime.producer import Producer
+from streams.runtime.kafka.producer import Producer
 from streams.runtime.replay import read_chunks
 
 

@@ -30,7 +30,7 @@ from streams.ledger.position import SourceId
 from streams.ledger.rejects import intake_row, join_row
 from streams.quality.judge import Judge
 from streams.quality.rows import OutputRow
-from streams.runtime.config import Config
+from streams.runtime.config.job import Config
 from streams.runtime.errors import ConfigError, InternalError
 
 CHUNK_LINES = 20_000

@@ -11,9 +11,9 @@ import orjson
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams.runtime.clock import monotonic_s
-from streams.runtime.config import Config, TopicNoun
+from streams.runtime.config.job import Config, TopicNoun
 from streams.runtime.errors import TopicError, UnavailableError
-from streams.runtime.kafka_client import COMMON, PARTITION_EOF, error_of, verdict
+from streams.runtime.kafka.client import COMMON, PARTITION_EOF, error_of, verdict
 
 PATIENCE_S = 15.0
 

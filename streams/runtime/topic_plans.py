@@ -4,9 +4,9 @@ The job's own logs have the partitions of the configuration and keep everything;
 compacted; raw topics belong to others and only have to exist.
 """
 
-from streams.runtime.config import Config, TopicNoun
-from streams.runtime.durations import UNITS_MS
-from streams.runtime.topics import CHECKPOINT_CONFIG, LOG_CONFIG, TopicPlan, output_config
+from streams.runtime.config.durations import UNITS_MS
+from streams.runtime.config.job import Config, TopicNoun
+from streams.runtime.kafka.topics import CHECKPOINT_CONFIG, LOG_CONFIG, TopicPlan, output_config
 
 ROWS_KEPT_MS = 400 * UNITS_MS["d"]
 """How long rows nobody revises any more are kept: longer than a year, so that a year can be compared with the last."""

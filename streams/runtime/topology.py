@@ -6,12 +6,12 @@ one must not be mixed with it.
 """
 
 from streams.ledger.position import SourceId
-from streams.runtime.config import Config
-from streams.runtime.config_values import Start
+from streams.runtime.config.job import Config
+from streams.runtime.config.values import Start
 from streams.runtime.errors import StateError, StreamsError, TopicError
-from streams.runtime.kafka_client import Log, TopicPartitionKey
+from streams.runtime.kafka.client import Log, TopicPartitionKey
+from streams.runtime.kafka.topics import Topics
 from streams.runtime.topic_plans import own_plans
-from streams.runtime.topics import Topics
 
 
 class Topology:

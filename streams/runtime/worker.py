@@ -18,22 +18,22 @@ from typing import cast
 from streams import __version__
 from streams.runtime.application import Application
 from streams.runtime.clock import monotonic_s, wall_ms
-from streams.runtime.config import Config
+from streams.runtime.config.job import Config
 from streams.runtime.errors import UnavailableError
 from streams.runtime.gauges import SourceGauges
-from streams.runtime.intake_stage import IntakeStage
-from streams.runtime.join_stage import JoinStage
-from streams.runtime.judge_stage import JudgeStage
-from streams.runtime.kafka_client import Log
+from streams.runtime.kafka.client import Log
+from streams.runtime.kafka.producer import Producer
+from streams.runtime.kafka.source import Source
+from streams.runtime.kafka.stage import Batch
+from streams.runtime.kafka.transactions import RoundProducer, round_producer
 from streams.runtime.logs import logger, report
-from streams.runtime.outputs import Outputs
 from streams.runtime.pin import ensure_pinned
-from streams.runtime.producer import Producer
-from streams.runtime.source import Source
-from streams.runtime.stage import Batch
+from streams.runtime.stages.intake import IntakeStage
+from streams.runtime.stages.join import JoinStage
+from streams.runtime.stages.judge import JudgeStage
+from streams.runtime.stages.outputs import Outputs
 from streams.runtime.telemetry import Count, Level, Spread, Telemetry
 from streams.runtime.topology import Topology
-from streams.runtime.transactions import RoundProducer, round_producer
 from streams.web.health import Health
 
 STOP_WITHIN_S = 9.0

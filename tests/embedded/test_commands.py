@@ -17,9 +17,9 @@ from streams.cli.demo_job import LOGS
 from streams.cli.demo_stage import DemoStage
 from streams.cli.main import main
 from streams.cli.options import load_config
-from streams.runtime.embedded import EmbeddedBroker
+from streams.runtime.kafka.embedded import EmbeddedBroker
+from streams.runtime.kafka.producer import Producer
 from streams.runtime.play import Delivery, deliveries, play
-from streams.runtime.producer import Producer
 from streams.runtime.state import newest_rows
 from tests.support.workers import wait_for
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from streams.runtime.embedded import EmbeddedBroker, parse_topics
 from streams.runtime.errors import InternalError, TopicError, UnavailableError
-from streams.runtime.topics import TopicPlan, Topics
+from streams.runtime.kafka.embedded import EmbeddedBroker, parse_topics
+from streams.runtime.kafka.topics import TopicPlan, Topics
 
 pytestmark = pytest.mark.embedded
 
@@ -95,7 +95,7 @@ def test_what_is_not_a_list_of_topics_is_refused(text: str) -> None:
 @pytest.mark.parametrize("ending", ["stdin", "SIGTERM"])
 def test_its_own_process_lives_until_its_input_closes_or_it_is_told_to_end(ending: str) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "streams.runtime.embedded", "--topics", "raw:4,labels:2"],
+        [sys.executable, "-m", "streams.runtime.kafka.embedded", "--topics", "raw:4,labels:2"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:

@@ -7,8 +7,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from streams.runtime.config import TopicNoun
-from streams.runtime.embedded import EmbeddedBroker
+from streams.runtime.config.job import TopicNoun
+from streams.runtime.kafka.embedded import EmbeddedBroker
 from streams.runtime.play import Delivery
 from tests.support.answers import LogSet, log_set
 from tests.support.clusters import EmbeddedCluster

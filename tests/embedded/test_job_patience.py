@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from streams.runtime.embedded import EmbeddedBroker
 from streams.runtime.errors import MismatchError, StateError, UnavailableError
-from streams.runtime.kafka_client import TopicPartitionKey
-from streams.runtime.loader import Loader
+from streams.runtime.kafka.client import TopicPartitionKey
+from streams.runtime.kafka.embedded import EmbeddedBroker
+from streams.runtime.kafka.loader import Loader
+from streams.runtime.kafka.topics import Topics
 from streams.runtime.pin import ensure_pinned, read_pin
-from streams.runtime.topics import Topics
 from tests.support.clusters import EmbeddedCluster
 from tests.support.job import Job
 from tests.support.workers import wait_for

@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import KafkaError, Message, Producer
 
 from streams.formats.reasons import Kind, Reason
-from streams.runtime.embedded import EmbeddedBroker
+from streams.runtime.kafka.embedded import EmbeddedBroker
 from tests.support.clusters import EmbeddedCluster
 from tests.support.job import Job
 from tests.support.schemas import schema

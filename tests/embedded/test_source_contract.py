@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from streams.runtime.embedded import EmbeddedBroker
+from streams.runtime.kafka.embedded import EmbeddedBroker
 from tests.support.clusters import EmbeddedCluster
 from tests.support.source_contract import SourceContract
 

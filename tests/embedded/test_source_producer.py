@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from streams.runtime import producer as module
-from streams.runtime.embedded import EmbeddedBroker
 from streams.runtime.errors import InternalError, UnavailableError
-from streams.runtime.producer import Producer
-from streams.runtime.topics import Topics
-from streams.runtime.transactions import FencedError, IdempotentRounds, Record, round_producer
+from streams.runtime.kafka import producer as module
+from streams.runtime.kafka.embedded import EmbeddedBroker
+from streams.runtime.kafka.producer import Producer
+from streams.runtime.kafka.topics import Topics
+from streams.runtime.kafka.transactions import FencedError, IdempotentRounds, Record, round_producer
 from tests.support.clusters import EmbeddedCluster
 from tests.support.workers import Journal, Worker, wait_for
 

@@ -9,9 +9,9 @@ import pytest
 from confluent_kafka import Producer
 
 from streams.cli.main import main
-from streams.runtime.embedded import EmbeddedBroker
 from streams.runtime.errors import TopicError, UnavailableError
-from streams.runtime.tail import RECENT, read_rows
+from streams.runtime.kafka.embedded import EmbeddedBroker
+from streams.runtime.kafka.tail import RECENT, read_rows
 
 pytestmark = pytest.mark.embedded
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from streams.cli.main import main
-from streams.runtime.config import load
-from streams.runtime.embedded import EmbeddedBroker
+from streams.runtime.config.job import load
+from streams.runtime.kafka.embedded import EmbeddedBroker
 from streams.runtime.topic_plans import own_plans, raw_plans
 
 pytestmark = pytest.mark.embedded

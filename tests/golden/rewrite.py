@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from streams.formats.reasons import Kind
-from streams.runtime.config import Config, load
+from streams.runtime.config.job import Config, load
 from streams.runtime.replay import Summary, replay
 from tests.support.answers import SLICE
 

@@ -12,7 +12,7 @@ import pytest
 
 from streams.formats.reasons import Kind
 from streams.quality.spec import parse_window
-from streams.runtime.config import Config, parse
+from streams.runtime.config.job import Config, parse
 from streams.runtime.replay import STREAMS, replay
 from tests.golden.rewrite import OUTPUT, run
 from tests.support.answers import SHARED, SLICE, LogSet, compare_segments, compare_windows

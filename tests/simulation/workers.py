@@ -16,7 +16,7 @@ from streams.ledger.spec import MINUTE, LedgerSpec
 from streams.quality.judge import Judge
 from streams.quality.rows import OutputRow
 from streams.quality.spec import QualitySpec
-from streams.runtime.acknowledged import Acknowledged
+from streams.runtime.stages.acknowledged import Acknowledged
 from tests.simulation.logs import Broker, Producer, RowKey, SimulationError
 from tests.simulation.raw import Record
 from tests.support.ledger import Row, columns

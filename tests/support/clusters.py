@@ -9,7 +9,7 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from streams.runtime.embedded import EmbeddedBroker
+from streams.runtime.kafka.embedded import EmbeddedBroker
 from tests.support.real_kafka import RealKafka
 
 

@@ -22,12 +22,12 @@ import orjson
 
 from streams.formats.reasons import Kind
 from streams.ledger.position import SourceId, start
-from streams.runtime.config import Config, TopicNoun, load
+from streams.runtime.config.job import Config, TopicNoun, load
 from streams.runtime.control import Written, advance
 from streams.runtime.errors import StreamsError
-from streams.runtime.kafka_client import SILENCE
+from streams.runtime.kafka.client import SILENCE
+from streams.runtime.kafka.producer import Producer
 from streams.runtime.play import Delivery, deliveries, play
-from streams.runtime.producer import Producer
 from streams.runtime.state import PartitionStatus, read_status
 from streams.runtime.topic_plans import own_plans
 from streams.runtime.topology import Topology

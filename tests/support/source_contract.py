@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from streams.runtime import watch
 from streams.runtime.errors import StateError, TopicError
-from streams.runtime.kafka_client import TopicPartitionKey
-from streams.runtime.stage import Limits
+from streams.runtime.kafka import watch
+from streams.runtime.kafka.client import TopicPartitionKey
+from streams.runtime.kafka.stage import Limits
 from tests.support.clusters import Cluster, fill, new_name, numbers
 from tests.support.workers import Store, Worker, holds_for, wait_for
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from streams.runtime.kafka_client import TopicPartitionKey
-from streams.runtime.source import Source
-from streams.runtime.stage import Batch, Limits
+from streams.runtime.kafka.client import TopicPartitionKey
+from streams.runtime.kafka.source import Source
+from streams.runtime.kafka.stage import Batch, Limits
 from tests.support.clusters import Cluster
 
 DEADLINE_S = 40.0

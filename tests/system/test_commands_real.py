@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import Producer
 
 from streams.cli.main import main
-from streams.runtime.tail import read_rows
+from streams.runtime.kafka.tail import read_rows
 from tests.support.clusters import RealCluster
 
 pytestmark = pytest.mark.system

@@ -9,10 +9,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # public, but 
     ResourceType,
 )
 
-from streams.runtime import watch
 from streams.runtime.errors import NotPermittedError, TopicError
-from streams.runtime.producer import Producer
-from streams.runtime.topics import CHECKPOINT_CONFIG, LOG_CONFIG, TopicPlan, Topics, output_config
+from streams.runtime.kafka import watch
+from streams.runtime.kafka.producer import Producer
+from streams.runtime.kafka.topics import CHECKPOINT_CONFIG, LOG_CONFIG, TopicPlan, Topics, output_config
 from tests.support.clusters import RealCluster, fill, new_name, numbers
 from tests.support.real_kafka import RealKafka
 from tests.support.workers import Worker, wait_for

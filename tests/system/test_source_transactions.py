@@ -6,8 +6,8 @@ import pytest
 from confluent_kafka import Producer
 
 from streams.runtime.errors import StateError
-from streams.runtime.topics import Topics
-from streams.runtime.transactions import FencedError, Record, TransactionalProducer
+from streams.runtime.kafka.topics import Topics
+from streams.runtime.kafka.transactions import FencedError, Record, TransactionalProducer
 from tests.support.clusters import RealCluster, fill, new_name, numbers
 from tests.support.workers import Worker, wait_for
 

@@ -10,8 +10,8 @@ from confluent_kafka import Consumer, TopicPartition
 from streams.formats.reasons import Kind
 from streams.ledger.position import SourceId
 from streams.runtime.control import retire
+from streams.runtime.kafka.topics import Topics
 from streams.runtime.play import Delivery
-from streams.runtime.topics import Topics
 from tests.support.answers import LogSet, log_set
 from tests.support.clusters import RealCluster
 from tests.support.job import Job

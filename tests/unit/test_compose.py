@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
-from streams.runtime.config import load
+from streams.runtime.config.job import load
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from streams.cli.row_table import NewestRows, written
-from streams.runtime.tail import Row
+from streams.runtime.kafka.tail import Row
 
 
 def row(key: str, offset: int = 0, **value: Any) -> Row:

@@ -8,7 +8,7 @@ from streams.cli.status import as_dict
 from streams.cli.status_report import JobReport, report
 from streams.ledger.audit import Audit
 from streams.ledger.position import start
-from streams.runtime.groups import Group, Member
+from streams.runtime.kafka.groups import Group, Member
 from streams.runtime.state import PartitionStatus, SourceStatus
 
 NOW = 1_700_000_000_000

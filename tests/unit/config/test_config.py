@@ -9,9 +9,9 @@ import pytest
 from streams.formats.reasons import Kind
 from streams.formats.spec import default_mapping
 from streams.ledger.spec import LedgerSpec, Timing
-from streams.runtime.config import Config, load, parse
-from streams.runtime.config_pins import differences
-from streams.runtime.config_problems import Code, InvalidConfigError, Problem
+from streams.runtime.config.job import Config, load, parse
+from streams.runtime.config.pins import differences
+from streams.runtime.config.problems import Code, InvalidConfigError, Problem
 from streams.runtime.errors import ConfigError
 
 BOTH = '[[predictions]]\ntopic = "p"\n[[labels]]\ntopic = "l"\n'

@@ -10,10 +10,10 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from streams.runtime.config import load, parse
-from streams.runtime.config_model import Document, WindowsTable
-from streams.runtime.config_problems import Code
-from streams.runtime.durations import format_duration
+from streams.runtime.config.durations import format_duration
+from streams.runtime.config.job import load, parse
+from streams.runtime.config.model import Document, WindowsTable
+from streams.runtime.config.problems import Code
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "deploy" / "streams.toml"

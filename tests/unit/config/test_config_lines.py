@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.runtime.config_lines import KeyPath, index_lines
+from streams.runtime.config.lines import KeyPath, index_lines
 
 EXAMPLE = '''# a comment with = and [brackets]
 name = "q"            # 2

@@ -10,14 +10,14 @@ from streams.formats.columns import Group
 from streams.ledger.cells import CellKind
 from streams.ledger.flush import encode
 from streams.quality.judge import Judge
-from streams.runtime.config import load
+from streams.runtime.config.job import load
 from streams.runtime.errors import StateError
-from streams.runtime.judge_stage import FENCED_FOR_S, JudgeStage, _Part
-from streams.runtime.kafka_client import SILENCE
-from streams.runtime.source import Source
+from streams.runtime.kafka.client import SILENCE
+from streams.runtime.kafka.source import Source
+from streams.runtime.kafka.transactions import FencedError, Offsets, Record
+from streams.runtime.stages.judge import FENCED_FOR_S, JudgeStage, _Part
 from streams.runtime.telemetry import Telemetry
 from streams.runtime.topology import Topology
-from streams.runtime.transactions import FencedError, Offsets, Record
 from tests.support.judged import History, spec_of
 
 

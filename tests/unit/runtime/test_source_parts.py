@@ -4,11 +4,11 @@ import threading
 
 from confluent_kafka import Message
 
-from streams.runtime.assignment import Assignment, Partition
-from streams.runtime.inflight import InFlight
-from streams.runtime.kafka_client import TopicPartitionKey
-from streams.runtime.loader import Loader
-from streams.runtime.stage import Batch, Limits
+from streams.runtime.kafka.assignment import Assignment, Partition
+from streams.runtime.kafka.client import TopicPartitionKey
+from streams.runtime.kafka.inflight import InFlight
+from streams.runtime.kafka.loader import Loader
+from streams.runtime.kafka.stage import Batch, Limits
 from tests.support.workers import wait_for
 
 KEY = ("t", 0)

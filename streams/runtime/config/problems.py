@@ -1,0 +1,151 @@
+"""What is wrong with a configuration: every problem at once, each with its line, code, reason and fix.
+
+A problem reads `file:line: code what. why. fix.`; the codes are documented in docs/configuration.md.
+The rule: a problem names keys and values of the file, never a value that came from the environment.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from streams.runtime.config.lines import KeyPath, LineIndex
+from streams.runtime.errors import ConfigError
+
+
+class Code(StrEnum):
+    """Every kind of problem a configuration can have."""
+
+    UNREADABLE = "C101"
+    SYNTAX = "C102"
+    UNKNOWN_KEY = "C103"
+    MISSING_KEY = "C104"
+    WRONG_TYPE = "C105"
+    WRONG_VALUE = "C106"
+    DURATION = "C107"
+    WINDOW = "C108"
+    EXPRESSION = "C109"
+    CLIENT_OWNED = "C110"
+    CLIENT_INVALID = "C111"
+    SECRET_UNSET = "C112"  # noqa: S105 -- the name of a problem
+    SECRET_MISPLACED = "C113"  # noqa: S105 -- the name of a problem
+    CONFLICT = "C114"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One error of a configuration: where it stands, its code, and the sentences for the operator."""
+
+    line: int
+    code: Code
+    key: str
+    text: str
+
+    def written(self, file: str) -> str:
+        """The problem as one line."""
+        return f"{file}:{self.line}: {self.code} {self.key + ': ' if self.key else ''}{self.text}"
+
+
+class InvalidConfigError(ConfigError):
+    """A configuration with problems; the message has one line for each, in the order of the file."""
+
+    def __init__(self, file: str, problems: Sequence[Problem]) -> None:
+        self.file = file
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__("\n".join(problem.written(file) for problem in self.problems))
+
+
+def problem(code: Code, text: str, at: KeyPath = ()) -> PydanticCustomError:
+    """What a validator raises: `at` is the path from the validated value to the key that is wrong."""
+    return PydanticCustomError(code.value, "{text}", {"text": text, "at": at})
+
+
+def dotted(path: KeyPath) -> str:
+    """A path as a person writes it: `predictions[0].map.id`; names with odd characters are quoted."""
+    parts = ""
+    for step in path:
+        if isinstance(step, int):
+            parts += f"[{step}]"
+            continue
+        name = step if step.replace("_", "").replace("-", "").isalnum() else f'"{step}"'
+        parts += f".{name}" if parts else name
+    return parts
+
+
+def closest(name: str, known: Sequence[str]) -> str:
+    """A `Did you mean` sentence, or the list of what is known when it is short, or nothing."""
+    near = get_close_matches(name, known, 1, 0.6)
+    if near:
+        return f' Did you mean "{near[0]}"?'
+    return f" Known here: {', '.join(sorted(known))}." if 0 < len(known) <= 12 else ""
+
+
+_TYPES: Mapping[str, str] = {
+    "string_type": "text in quotes",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+    "list_type": "a list in [ ]",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "float_type": "a number",
+}
+
+_SHOWN_CHARACTERS = 60
+
+
+def translate(error: ErrorDetails, model: type[BaseModel], lines: LineIndex) -> Problem:
+    """The problem behind one of pydantic's errors."""
+    path: KeyPath = tuple(step for step in error["loc"] if step != "[key]")  # pydantic's mark of a table's key
+    if path not in lines.lines and path[:-1] in lines.lines and isinstance(path[-1], int):
+        path = path[:-1]  # one value that stands for a list of one
+    context: dict[str, Any] = error.get("ctx", {})
+    kind = error["type"]
+    if kind in set(Code):
+        path += tuple(context["at"])
+        return Problem(lines.line_of(path), Code(kind), dotted(path), context["text"])
+    if kind == "extra_forbidden":
+        code, name = Code.UNKNOWN_KEY, str(path[-1])
+        text = f'unknown key "{name}".{closest(name, _keys_at(model, path[:-1]))} Nothing is ever ignored.'
+    elif kind == "missing":
+        code, text = Code.MISSING_KEY, f'the key "{path[-1]}" is missing and has no default. Add it.'
+    elif kind in _TYPES:
+        code, text = Code.WRONG_TYPE, f"{_shown(error['input'])} is not {_TYPES[kind]}. Write {_TYPES[kind]}."
+    else:
+        code, text = Code.WRONG_VALUE, f"{_shown(error['input'])} is not possible. {error['msg']}."
+    return Problem(lines.line_of(path), code, dotted(path), text)
+
+
+def _shown(value: object) -> str:
+    """A value of the file, cut to what fits in a line."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
+
+
+def _keys_at(model: type[BaseModel], path: KeyPath) -> list[str]:
+    """The keys that the table at a path may have."""
+    here: type[BaseModel] = model
+    for step in path:
+        if isinstance(step, int):
+            continue
+        found = _table(here, step)
+        if found is None:  # a name the operator chose, as in [models."fraud"]
+            continue
+        here = found
+    return [field.alias or name for name, field in here.model_fields.items()]
+
+
+def _table(model: type[BaseModel], key: str) -> type[BaseModel] | None:
+    """The model of the table (or of the items, or of the values) that a key of a model holds."""
+    for name, field in model.model_fields.items():
+        if (field.alias or name) == key:
+            candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
+            for candidate in candidates:
+                if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+                    return candidate
+    return None

@@ -1,0 +1,1 @@
+"""The three stages at work: the pure folds between a source and a producer."""

@@ -1,0 +1,211 @@
+"""Intake at work: raw batches in, blocks and progress to the ledger, rejects to their topic, offsets committed behind.
+
+Rule: a source's offset is committed only up to a progress record that every ledger partition and the rejects topic
+have acknowledged, so a restart never opens a gap. The commit names the ledger and the topic it was made for: a ledger
+or a source that was deleted and made again is noticed, not confused with the old one.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import orjson
+
+from streams.formats.columns import Records
+from streams.formats.decoder import Decoder
+from streams.formats.reasons import Kind, Reason
+from streams.ledger.intake import Intake, Sends
+from streams.ledger.position import SourceId, offset_of
+from streams.ledger.rejects import intake_row
+from streams.runtime.config.job import Config, SourceConfig
+from streams.runtime.errors import StateError
+from streams.runtime.kafka.client import Log, TopicPartitionKey
+from streams.runtime.kafka.producer import Producer
+from streams.runtime.kafka.source import Source
+from streams.runtime.kafka.stage import Batch, Headers
+from streams.runtime.stages.acknowledged import Acknowledged
+from streams.runtime.stages.outputs import Outputs
+from streams.runtime.telemetry import Count, Telemetry
+from streams.runtime.topology import Topology
+
+
+@dataclass(slots=True)
+class _Input:
+    """One raw topic: what kind it is and how it is read."""
+
+    kind: Kind
+    config: SourceConfig
+    decoder: Decoder
+
+
+class IntakeStage:
+    """The stage behind the source of raw topics. State: what was sent to each ledger partition since assignment."""
+
+    def __init__(
+        self,
+        config: Config,
+        writer: str,
+        topology: Topology,
+        ledger: Producer,
+        outputs: Outputs,
+        *,
+        clock_ms: Callable[[], int],
+        telemetry: Telemetry,
+        log: Log,
+    ) -> None:
+        """`writer` names this worker in the ledger; `topology` knows the topics' ids and sizes."""
+        self._config, self._topology, self._ledger, self._outputs = config, topology, ledger, outputs
+        self._clock_ms, self._telemetry, self._log = clock_ms, telemetry, log
+        self._intake = Intake(config.ledger, writer)
+        self._inputs: dict[str, _Input] = {}
+        for kind, sources in (
+            (Kind.PREDICTION, config.prediction_sources),
+            (Kind.LABEL, config.label_sources),
+        ):
+            for source in sources:
+                self._inputs[source.topic] = _Input(kind, source, Decoder(source.mapping, config.dimensions))
+        self._lock = threading.RLock()
+        self._starts: dict[TopicPartitionKey, int] = {}
+        self._acks = Acknowledged()
+        self.source: Source | None = None
+
+    @property
+    def topics(self) -> list[str]:
+        """The raw topics."""
+        return list(self._inputs)
+
+    # What the source asks; its threads.
+
+    def position(self, tp: TopicPartitionKey) -> int | None:
+        """Where reading begins, once `load` found it."""
+        return self._starts.get(tp)
+
+    def load(self, tps: list[TopicPartitionKey]) -> None:
+        """Find where each partition begins: at the group's offset, or where the configuration starts it."""
+        assert self.source is not None  # noqa: S101 - attached before it starts
+        for tp, committed in self.source.committed(tps).items():
+            offset = self._committed(tp, committed)
+            if offset is None:
+                policy = self._inputs[tp[0]].config.start
+                offset = self._topology.start_offset(tp, policy)
+                self.source.commit_now({tp: (offset, self._metadata(tp[0]))})
+                self._log.info("a source begins", topic=tp[0], partition=tp[1], offset=offset, start=str(policy))
+            with self._lock:
+                self._intake.assign(self._id(tp), self._inputs[tp[0]].kind, offset, self._clock_ms())
+                self._starts[tp] = offset
+
+    def revoked(self, tps: list[TopicPartitionKey], lost: bool) -> None:  # noqa: ARG002 - the protocol's
+        """Another worker reads these from now on."""
+        with self._lock:
+            for tp in tps:
+                self._starts.pop(tp, None)
+                self._intake.revoke(self._id(tp))
+
+    def lost_rows(self, tp: TopicPartitionKey, wanted: int, low: int) -> None:
+        """Retention was faster than this job: the ledger says so, and the audit counts what was lost."""
+        self._log.warning(
+            "records were deleted by retention before they were read", topic=tp[0], partition=tp[1], lost=low - wanted
+        )
+        self._telemetry.count(Count.REJECTED, low - wanted, reason=Reason.RETENTION_GAP)
+        with self._lock:
+            self._send(self._intake.skip(self._id(tp), low))
+
+    # What the agent and the tick call; the event loop.
+
+    def take(self, batch: Batch) -> int:
+        """Decode a batch and send its blocks; how many records it had."""
+        source = self._inputs[batch.topic]
+        messages = batch.messages
+        needs = source.decoder.needs
+        records = Records(
+            batch.topic,
+            batch.partition,
+            batch.offsets(),
+            [m.value() for m in messages],
+            [m.key() for m in messages] if "keys" in needs else None,
+            batch.headers() if "headers" in needs else None,
+            batch.timestamps() if "timestamps" in needs else None,
+        )
+        decoded = source.decoder.decode(records, batch.read_ms)
+        rejected = [(records.offsets[r.index], r.reason) for r in decoded.rejected]
+        name = self._id(batch.key)
+        with self._lock:
+            if name not in self._intake.sources:
+                return 0
+            if batch.messages or offset_of(self._intake.end(name)) < batch.end:
+                self._send(self._intake.blocks(name, decoded, rejected, batch.end, batch.read_ms))
+            self._intake.at_end(name, batch.read_ms if batch.caught_up else None)
+            for r in decoded.rejected:
+                message = messages[r.index]
+                coordinates = (batch.topic, batch.partition, records.offsets[r.index])
+                key, row = intake_row(
+                    source.kind,
+                    coordinates,
+                    r.reason,
+                    r.detail,
+                    message.value(),
+                    message.key(),
+                    cast("Headers", message.headers()),
+                )
+                self._outputs.send("rejects", key, row, self._acks.sending())
+                self._telemetry.count(Count.REJECTED, reason=r.reason)
+        self._telemetry.count(Count.EVENTS, len(messages), kind=source.kind)
+        return len(messages)
+
+    def tick(self) -> None:
+        """Send the progress records of this moment, and commit when they and all before them are acknowledged."""
+        with self._lock:
+            if not self._intake.sources:
+                return
+            self._send(self._intake.progress(self._topology.announced()))
+            ends = {s: offset_of(state.end) for s, state in self._intake.sources.items()}
+            offsets = {(s.topic, s.partition): (end, self._metadata(s.topic)) for s, end in ends.items()}
+            self._acks.mark(lambda: self._commit(offsets))
+
+    def clocks(self) -> dict[TopicPartitionKey, int]:
+        """The clock of each source partition read here, ms; none before its first row."""
+        with self._lock:
+            states = self._intake.sources.items()
+            return {(s.topic, s.partition): state.clock_ms for s, state in states if state.clock_ms is not None}
+
+    def _commit(self, offsets: Mapping[TopicPartitionKey, tuple[int, str]]) -> None:
+        assert self.source is not None  # noqa: S101 - attached before it starts
+        self.source.commit(offsets)
+
+    def _send(self, sends: Sends) -> None:
+        topic = self._config.topic("ledger")
+        for partition, record in sends:
+            self._ledger.send(topic, partition, record, on_ack=self._acks.sending())
+
+    def _id(self, tp: TopicPartitionKey) -> SourceId:
+        return SourceId(tp[0], tp[1], self._topology.topic_id(tp[0]))
+
+    def _metadata(self, topic: str) -> str:
+        ids = {"ledger": self._topology.topic_id(self._config.topic("ledger")), "topic": self._topology.topic_id(topic)}
+        return orjson.dumps(ids).decode()
+
+    def _committed(self, tp: TopicPartitionKey, committed: tuple[int, str] | None) -> int | None:
+        """The offset to go on from, None for a source that is new to this ledger."""
+        if committed is None:
+            return None
+        offset, text = committed
+        try:
+            ids = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            ids = {}
+        topic, ledger = self._config.topic("ledger"), self._topology.topic_id(self._config.topic("ledger"))
+        if not isinstance(ids, dict) or ids.get("ledger") != ledger:
+            raise StateError(
+                f"{tp[0]}[{tp[1]}] was read up to offset {offset} into another topic {topic} than the one there now: "
+                f"that one was deleted or made again and its counts are gone. To count from the start, give the job "
+                f"a new `name` and `prefix`; to go on, restore the topic"
+            )
+        if ids.get("topic") != self._topology.topic_id(tp[0]):
+            self._log.warning(
+                "a topic was made again and is read as a new source; `streams sources --retire` takes the old one out",
+                topic=tp[0], partition=tp[1],
+            )  # fmt: skip
+            return None
+        self._topology.check_not_truncated(tp, offset)
+        return offset

@@ -1,0 +1,202 @@
+"""The join at work: ledger records in, flushes to the tallies, audits and rejects out.
+
+The ledger alone is the state: a partition that comes here is folded from its start, quietly up to the offset that the
+group committed. That offset is a flush boundary whose flush, rejects and audit were acknowledged, so nothing before it
+needs to be said again; without it everything is said again, and the judges ignore what they know. A partition that
+returns goes on from memory.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+
+import orjson
+
+from streams.ledger.gap import GapError
+from streams.ledger.join import ForeignRecordError, Join
+from streams.ledger.rejects import join_row
+from streams.ledger.spec import NO_TIME
+from streams.runtime.config.job import Config
+from streams.runtime.errors import MismatchError, StateError
+from streams.runtime.kafka.client import Log, TopicPartitionKey
+from streams.runtime.kafka.producer import Producer
+from streams.runtime.kafka.source import Source
+from streams.runtime.kafka.stage import Batch
+from streams.runtime.stages.acknowledged import Acknowledged
+from streams.runtime.stages.outputs import Outputs
+from streams.runtime.telemetry import Count, Level, Telemetry
+from streams.runtime.topology import Topology
+
+
+@dataclass(slots=True)
+class _Part:
+    """One ledger partition here: its fold, and up to where others have told it already."""
+
+    join: Join
+    quiet_until: int = 0
+    ready: bool = False
+    last_flush_s: float = 0.0
+    last_status_s: float = 0.0
+    acks: Acknowledged = field(default_factory=Acknowledged)
+
+
+class JoinStage:
+    """The stage behind the source of the ledger."""
+
+    def __init__(
+        self,
+        config: Config,
+        writer: str,
+        topology: Topology,
+        tallies: Producer,
+        outputs: Outputs,
+        *,
+        clock_s: Callable[[], float],
+        clock_ms: Callable[[], int],
+        telemetry: Telemetry,
+        log: Log,
+    ) -> None:
+        """`writer` names this worker in the tallies; `clock_s` is monotonic, `clock_ms` the wall clock for metrics."""
+        self._config, self._writer, self._topology = config, writer, topology
+        self._tallies, self._outputs = tallies, outputs
+        self._clock_s, self._clock_ms, self._telemetry, self._log = clock_s, clock_ms, telemetry, log
+        self._parts: dict[int, _Part] = {}
+        self._lock = threading.Lock()
+        self.source: Source | None = None
+
+    # What the source asks; its threads.
+
+    def position(self, tp: TopicPartitionKey) -> int | None:
+        """The next ledger offset of a partition whose state is loaded."""
+        part = self._parts.get(tp[1])
+        return part.join.position if part is not None and part.ready else None
+
+    def load(self, tps: list[TopicPartitionKey]) -> None:
+        """Begin at the log's start, or go on from memory; ask how far the partition was told."""
+        assert self.source is not None  # noqa: S101 - attached before it starts
+        for tp, committed in self.source.committed(tps).items():
+            told = self._told(tp, committed)
+            with self._lock:
+                part = self._parts.setdefault(tp[1], _Part(Join(self._config.ledger, tp[1])))
+                part.quiet_until = told
+                part.acks = Acknowledged()
+                part.ready = True
+
+    def revoked(self, tps: list[TopicPartitionKey], lost: bool) -> None:  # noqa: ARG002 - the protocol's
+        """Another worker folds these from now on; the state stays in memory in case they return."""
+        with self._lock:
+            for _, p in tps:
+                if p in self._parts:
+                    self._parts[p].ready = False
+                self._telemetry.drop_partition(p, (Level.WATERMARK_LAG, Level.HELD_ROWS, Level.HELD_BYTES))
+
+    def lost_rows(self, tp: TopicPartitionKey, wanted: int, low: int) -> None:
+        """Records of the ledger are gone: nothing can be counted without them."""
+        raise StateError(
+            f"{tp[0]}[{tp[1]}] begins at offset {low}, but the counts need it from {wanted}: its records were deleted. "
+            f"Set retention.ms=-1 on it; to count again from the sources, give the job a new `name` and `prefix`"
+        )
+
+    # What the agent calls; the event loop.
+
+    def take(self, batch: Batch) -> int:
+        """Fold a batch of the ledger and flush where that is due; how many records it had."""
+        part = self._parts[batch.partition]
+        join = part.join
+        for offset, message in zip(batch.offsets(), batch.messages, strict=True):
+            self._apply(join, batch, offset, message.value())
+            if join.position <= part.quiet_until:
+                if join.flush_due or join.position == part.quiet_until:
+                    join.skip_flush()
+                join.take_rejects()
+            elif join.flush_allowed and (join.flush_due or self._interval_over(part)):
+                self._flush(part)
+        return len(batch.messages)
+
+    def flush_idle(self) -> None:
+        """Flush partitions whose last progress record came too soon after the flush before."""
+        for part in list(self._parts.values()):
+            join = part.join
+            if part.ready and join.flush_allowed and join.position > join.flushed and self._interval_over(part):
+                self._flush(part)
+
+    def _apply(self, join: Join, batch: Batch, offset: int, value: bytes | None) -> None:
+        where = f"{batch.topic}[{batch.partition}] offset {offset}"
+        try:
+            join.apply(offset, value or b"")
+        except ForeignRecordError as error:
+            raise MismatchError(f"{where}: {error}. Run every worker of the job with one configuration") from error
+        except GapError as error:
+            raise StateError(
+                f"{where}: {error}. Records of the ledger are missing: it was truncated, or written by something else. "
+                f"To count again from the sources, give the job a new `name` and `prefix`"
+            ) from error
+        except ValueError as error:
+            raise StateError(f"{where}: {error}. Only this job may write to its topics") from error
+
+    def _interval_over(self, part: _Part) -> bool:
+        return self._clock_s() - part.last_flush_s >= self._config.run.flush_interval_ms / 1000 * 0.9
+
+    def _flush(self, part: _Part) -> None:
+        join, topic = part.join, self._config.topic("tallies")
+        if join.position <= part.quiet_until:
+            return
+        for judge, chunk in join.flush(self._writer):
+            self._tallies.send(topic, judge, chunk, on_ack=part.acks.sending())
+        for reject in join.take_rejects():
+            key, row = join_row(reject)
+            self._outputs.send("rejects", key, row, part.acks.sending())
+            self._telemetry.count(Count.REJECTED, reason=reject.reason)
+        audit = join.audit()
+        key, row = audit.row()
+        self._outputs.send("audit", key, row, part.acks.sending())
+        offset, p = join.flushed, join.partition
+        part.acks.mark(lambda: self._commit(p, offset))
+        part.last_flush_s = self._clock_s()
+        self._measure(join, balanced=audit.balanced)
+        if part.last_flush_s - part.last_status_s >= 1.0:
+            part.last_status_s = part.last_flush_s
+            self._outputs.send("status", str(p), self._status(join))
+        if not audit.balanced:
+            raise StateError(f"the audit of ledger partition {p} does not balance: {audit}. Please report this")
+
+    def _commit(self, partition: int, offset: int) -> None:
+        assert self.source is not None  # noqa: S101 - attached before it starts
+        topic = self._config.topic("ledger")
+        metadata = orjson.dumps({"ledger": self._topology.topic_id(topic)}).decode()
+        self.source.commit({(topic, partition): (offset, metadata)})
+
+    def _told(self, tp: TopicPartitionKey, committed: tuple[int, str] | None) -> int:
+        """The flush boundary up to which the judges were told; 0 when that is not known of this very topic."""
+        if committed is None:
+            return 0
+        offset, text = committed
+        try:
+            known = orjson.loads(text).get("ledger") == self._topology.topic_id(tp[0])
+        except (orjson.JSONDecodeError, AttributeError):
+            known = False
+        return offset if known else 0
+
+    def _measure(self, join: Join, *, balanced: bool) -> None:
+        p, telemetry = join.partition, self._telemetry
+        telemetry.set(Level.AUDIT_BALANCED, float(balanced), partition=p)
+        telemetry.set(Level.HELD_ROWS, join.held.predictions.used, partition=p, table="predictions")
+        telemetry.set(Level.HELD_ROWS, join.held.labels.used, partition=p, table="labels")
+        telemetry.set(Level.HELD_BYTES, join.held.predictions.nbytes + join.held.labels.nbytes, partition=p)
+        if join.watermark != NO_TIME:
+            telemetry.set(Level.WATERMARK_LAG, (self._clock_ms() - join.watermark) / 1000, partition=p)
+        telemetry.count(Count.FLUSHES, partition=p)
+
+    def _status(self, join: Join) -> dict[str, object]:
+        """What `streams status` shows of a partition."""
+        return {
+            "ledger_partition": join.partition,
+            "worker": self._writer,
+            "position": join.position,
+            "watermark_ms": None if join.watermark == NO_TIME else join.watermark,
+            "held_predictions": join.held.predictions.used,
+            "held_labels": join.held.labels.used,
+            "held_bytes": join.held.predictions.nbytes + join.held.labels.nbytes,
+            "advance_waiting": [record.to_ms for record in join.time.waiting],
+            "sources": [asdict(held) for held in join.time.explain()],
+        }

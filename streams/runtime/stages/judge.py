@@ -1,0 +1,201 @@
+"""The judge at work: flushes in, rows out, fenced.
+
+One transactional producer for each tallies partition, initialised before the partition is loaded, so that a worker
+that lost it cannot write any more; each transaction carries the position with the group's metadata. A partition that
+comes here is folded from its start, quietly up to that position: what is behind it was written.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import orjson
+
+from streams.ledger.gap import GapError
+from streams.quality.judge import Judge
+from streams.quality.rows import OutputRow
+from streams.runtime.config.job import Config, TopicNoun
+from streams.runtime.errors import StateError
+from streams.runtime.kafka.client import Log, TopicPartitionKey
+from streams.runtime.kafka.source import Source
+from streams.runtime.kafka.stage import Batch
+from streams.runtime.kafka.transactions import FencedError, RoundProducer
+from streams.runtime.stages.outputs import encode
+from streams.runtime.telemetry import Count, Telemetry
+from streams.runtime.topology import Topology
+
+FENCED_FOR_S = 60.0
+"""Rows refused for this long although the partition is ours: another job writes under our name."""
+
+FENCED_PAUSE_S = 1.0
+"""How long who was shut out waits for the group's word before it begins again."""
+
+
+@dataclass(slots=True)
+class _Part:
+    """One tallies partition here: its fold, its producer, and up to where its rows were written.
+
+    `rows_to` is the position after the last record that brought rows: if it lies above what was written, rows of
+    this fold were lost with a partition that moved, and only a new fold can bring them again.
+    """
+
+    judge: Judge
+    producer: RoundProducer
+    written_to: int = 0
+    rows_to: int = 0
+    ready: bool = False
+    rows: dict[tuple[str, str], OutputRow] = field(default_factory=dict)  # newest of each key, not written yet
+
+
+class JudgeStage:
+    """The stage behind the source of the tallies."""
+
+    def __init__(
+        self,
+        config: Config,
+        topology: Topology,
+        producer: Callable[[str], RoundProducer],
+        *,
+        clock_s: Callable[[], float],
+        telemetry: Telemetry,
+        log: Log,
+    ) -> None:
+        """`producer` makes a fenced producer from a transactional id; `clock_s` is monotonic."""
+        self._config, self._topology, self._producer = config, topology, producer
+        self._clock_s, self._telemetry, self._log = clock_s, telemetry, log
+        self._parts: dict[int, _Part] = {}
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self.source: Source | None = None
+
+    # What the source asks; its threads.
+
+    def position(self, tp: TopicPartitionKey) -> int | None:
+        """The next tallies offset of a partition whose state is loaded."""
+        part = self._parts.get(tp[1])
+        return part.judge.position if part is not None and part.ready else None
+
+    def load(self, tps: list[TopicPartitionKey]) -> None:
+        """Fence whoever wrote before, then begin at the log's start or go on from memory."""
+        assert self.source is not None  # noqa: S101 - attached before it starts
+        for tp in tps:
+            with self._lock:
+                old = self._parts.get(tp[1])
+            producer = self._producer(self._transactional_id(tp[1]))
+            producer.init()
+            committed = self.source.committed([tp])[tp]
+            written_to = self._written(tp, committed)
+            keep = old is not None and old.rows_to <= written_to
+            judge = old.judge if old is not None and keep else Judge(self._config.quality, tp[1])
+            with self._lock:
+                self._parts[tp[1]] = _Part(judge, producer, written_to, ready=True)
+            if old is not None:
+                old.producer.close()
+
+    def revoked(self, tps: list[TopicPartitionKey], lost: bool) -> None:  # noqa: ARG002 - the protocol's
+        """Another worker judges these from now on; the state stays in memory in case they return."""
+        with self._lock:
+            for _, p in tps:
+                if p in self._parts:
+                    self._parts[p].ready = False
+                    self._parts[p].rows.clear()
+
+    def lost_rows(self, tp: TopicPartitionKey, wanted: int, low: int) -> None:
+        """Records of the tallies are gone: windows would miss what they said."""
+        raise StateError(
+            f"{tp[0]}[{tp[1]}] begins at offset {low}, but the windows need it from {wanted}: records were deleted. "
+            f"Set retention.ms=-1 on it; to count again from the sources, give the job a new `name` and `prefix`"
+        )
+
+    # What the agent calls: `take` on the event loop, `write` in a thread of its own.
+
+    def take(self, batch: Batch) -> int:
+        """Fold a batch of the tallies; how many records it had. Rows wait for `write`."""
+        part = self._parts[batch.partition]
+        for offset, message in zip(batch.offsets(), batch.messages, strict=True):
+            where = f"{batch.topic}[{batch.partition}] offset {offset}"
+            try:
+                rows = part.judge.apply(offset, message.value() or b"")
+            except GapError as error:
+                raise StateError(
+                    f"{where}: {error}. Records of the tallies are missing: it was truncated, or written by something "
+                    f"else. To count again from the sources, give the job a new `name` and `prefix`"
+                ) from error
+            except ValueError as error:
+                raise StateError(f"{where}: {error}. Only this job may write to its topics") from error
+            if rows and part.judge.position > part.written_to:
+                part.rows_to = part.judge.position
+                part.rows.update({(row.stream, row.key): row for row in rows})
+        return len(batch.messages)
+
+    def write(self, partition: int) -> None:
+        """Write the rows of the rounds since the last time as one transaction with the position.
+
+        Who is shut out although the partition is its own begins again with a new producer: a worker that lost the
+        partition may have initialised late, but it will be refused by the group. Raises StateError when that goes on.
+        """
+        part = self._parts[partition]
+        fenced_at_s: float | None = None
+        while part.rows and part.ready:
+            try:
+                self._commit(part, partition)
+            except FencedError as error:
+                self._log.info("another worker took over a partition of the judge", partition=partition, why=str(error))
+                now_s = self._clock_s()
+                fenced_at_s = fenced_at_s or now_s
+                if now_s - fenced_at_s > FENCED_FOR_S:
+                    raise StateError(
+                        f"rows of tallies partition {partition} are refused although it is ours: another job runs "
+                        f"under the name {self._config.name!r} here. Give one of them another `name` and `prefix`"
+                    ) from error
+                self._begin_again(part, partition)
+
+    def close(self) -> None:
+        """End the producers."""
+        self._closed.set()
+        for part in self._parts.values():
+            part.producer.close()
+
+    def _commit(self, part: _Part, partition: int) -> None:
+        assert self.source is not None  # noqa: S101 - attached before it starts
+        topic, position = self._config.topic("tallies"), part.judge.position
+        records = [encode(self._config, _NOUNS[row.stream], row.key, row.value) for row in part.rows.values()]
+        note = orjson.dumps(self._note(topic)).decode()
+        offsets = {(topic, partition): (position, note)}
+        part.producer.commit_round(records, offsets, self.source.group_metadata, owner=lambda: part.ready)
+        part.rows = {}
+        part.written_to = position
+        for record in records:
+            self._telemetry.count(Count.ROWS, topic=record.topic)
+
+    def _begin_again(self, part: _Part, partition: int) -> None:
+        """A new producer for a partition that is still ours after a while; a worker that lost it has noticed then."""
+        self._closed.wait(FENCED_PAUSE_S)
+        if part.ready:
+            part.producer.close()
+            part.producer = self._producer(self._transactional_id(partition))
+            part.producer.init()
+
+    def _transactional_id(self, partition: int) -> str:
+        return f"{self._config.name}-judge-{partition}"
+
+    def _note(self, topic: str) -> dict[str, str]:
+        """What a position belongs to: the very topic, and what the rows behind it were made of."""
+        return {"tallies": self._topology.topic_id(topic), "quality": self._config.quality_hash}
+
+    def _written(self, tp: TopicPartitionKey, committed: tuple[int, str] | None) -> int:
+        """Up to where these rows were written; 0 when that is not known of this very topic.
+
+        Also 0 when other windows were asked for then: every row is written again, with the revision it had.
+        """
+        if committed is None:
+            return 0
+        offset, text = committed
+        try:
+            known = orjson.loads(text) == self._note(tp[0])
+        except orjson.JSONDecodeError:
+            known = False
+        return offset if known else 0
+
+
+_NOUNS: dict[str, TopicNoun] = {"windows": "windows", "classes": "classes", "confusion": "confusion"}
