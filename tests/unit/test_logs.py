@@ -43,7 +43,7 @@ def test_an_event_is_one_json_line_with_its_fields() -> None:
     assert lines(stream) == [
         {
             "at": "2026-03-22T12:00:00.250Z", "level": "info", "event": "partition 3 is loaded",
-            "logger": "streams.runtime.kafka.source", "rows": 5, "took_s": 0.5,
+            "logger": "streams.runtime.source", "rows": 5, "took_s": 0.5,
         }
     ]  # fmt: skip
 
