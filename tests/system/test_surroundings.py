@@ -51,11 +51,17 @@ def grant(cluster: RealCluster, kind: ResourceType, name: str, operation: AclOpe
         future.result(20)
 
 
-def test_no_broker_at_the_start(cluster: RealCluster, tmp_path: Path) -> None:
-    with Job(cluster, tmp_path, make_raw=False) as job:
+def test_no_broker_and_a_wrong_password_end_the_start_after_some_patience(
+    kafka: RealKafka, cluster: RealCluster, tmp_path: Path
+) -> None:
+    with Job(cluster, tmp_path, env={VARIABLE: WRONG}) as job:
         nobody = f"127.0.0.1:{free_ports(1)[0]}"
-        job.file.write_text(job.file.read_text().replace(cluster.client["bootstrap.servers"], nobody))
-        ends_with(job.start(), 69, f"no broker answered at {nobody}", "is bootstrap.servers right?")
+        nowhere = job.write_config("nowhere.toml")
+        nowhere.write_text(nowhere.read_text().replace(kafka.bootstrap, nobody))
+        alone, refused = job.start(nowhere), job.start(through_login(job, kafka, "guest"))
+        ends_with(alone, 69, f"no broker answered at {nobody}", "is bootstrap.servers right?")
+        ends_with(refused, 77, "the broker does not accept the login")
+        assert WRONG not in refused.log
 
 
 def test_a_raw_topic_is_missing_and_is_not_made(cluster: RealCluster, tmp_path: Path) -> None:
@@ -90,15 +96,6 @@ def test_a_worker_with_another_configuration_names_what_differs(cluster: RealClu
         )  # fmt: skip
         assert first.stop() == 0
         job.check_logs()
-
-
-def test_a_password_that_is_wrong_ends_the_start_and_is_never_shown(
-    kafka: RealKafka, cluster: RealCluster, tmp_path: Path
-) -> None:
-    with Job(cluster, tmp_path, env={VARIABLE: WRONG}) as job:
-        worker = job.start(through_login(job, kafka, "guest"))
-        ends_with(worker, 77, "the broker does not accept the login")
-        assert WRONG not in worker.log
 
 
 def test_a_user_who_may_not_make_topics_or_read_is_told_so(
