@@ -24,7 +24,7 @@ from streams.runtime.gauges import SourceGauges
 from streams.runtime.kafka.client import Log
 from streams.runtime.kafka.producer import Producer
 from streams.runtime.kafka.source import Source
-from streams.runtime.kafka.stage import Batch
+from streams.runtime.kafka.stage import Batch, Limits
 from streams.runtime.kafka.transactions import RoundProducer, round_producer
 from streams.runtime.logs import logger, report
 from streams.runtime.pin import ensure_pinned
@@ -35,6 +35,9 @@ from streams.runtime.stages.outputs import Outputs
 from streams.runtime.telemetry import Count, Level, Spread, Telemetry
 from streams.runtime.topology import Topology
 from streams.web.health import Health
+
+LOG_LIMITS = Limits(poll_rows=100)
+"""A record of the logs holds a thousand rows: fewer of them at once, so that ticks and signals have their turn."""
 
 STOP_WITHIN_S = 9.0
 """A SIGTERM is answered within this long, broker or not."""
@@ -118,6 +121,9 @@ class Worker:
         self._log.info("stopping")
         self._draining = True
         deadline_s = monotonic_s() + STOP_WITHIN_S
+        watchdog = threading.Timer(STOP_WITHIN_S + 0.5, self._stop_anyway)
+        watchdog.daemon = True
+        watchdog.start()
         await asyncio.to_thread(self._drain, deadline_s)
         await application.stop()
         self._log.info("stopped", took_s=round(monotonic_s() + STOP_WITHIN_S - deadline_s, 2))
@@ -130,7 +136,8 @@ class Worker:
             return max(0.2, deadline_s - monotonic_s())
 
         def last_tick() -> None:
-            self._intake.tick()
+            if self._ledger.has_room():
+                self._intake.tick()
             self._ledger.flush(left_s() / 3)
             self._rows.flush(left_s() / 3)
 
@@ -140,10 +147,16 @@ class Worker:
 
         intake.stop(last_tick, left_s() / 2)
         join.stop(acknowledged, left_s() / 2)
-        judge.stop(None, left_s())
+        judge.stop(None, left_s() / 2)
+        self._judge.close()
         for producer in (self._ledger, self._tallies, self._rows):
             producer.close(0.2)
-        self._judge.close()
+
+    def _stop_anyway(self) -> None:
+        """The deadline of SIGTERM has come, most likely without a broker to leave in order."""
+        self._log.warning("stopped without everything acknowledged; whoever takes over does the rest again")
+        sys.stderr.flush()
+        os._exit(UnavailableError.exit_code)
 
     # ------------------------------------------------------------------ parts
 
@@ -182,6 +195,7 @@ class Worker:
             source = Source(
                 noun, names, f"{config.name}-{noun}", stage, config.client,
                 deliver=application.deliver_to(noun), fail=self.fail, clock_ms=wall_ms, log=_log(noun),
+                limits=None if noun == "intake" else LOG_LIMITS,
                 at_end=noun == "intake", read_committed=noun == "intake" and not self._embedded,
                 instance_id=f"{config.static_member}-{noun}" if config.static_member else None,
                 protocol=config.group_protocol,
@@ -246,7 +260,8 @@ class Worker:
         """A flush that came too soon after the one before is made up for, also when no record follows."""
         while not self._draining:
             await asyncio.sleep(self.config.run.flush_interval_ms / 2000)
-            self._join.flush_idle()
+            if self._tallies.has_room() and self._rows.has_room():
+                self._join.flush_idle()
 
     async def _look_at_topics(self) -> None:
         while not self._draining:

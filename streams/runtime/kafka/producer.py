@@ -34,6 +34,9 @@ QUEUE_RECORDS = 100_000
 QUEUE_KIB = 65_536
 """Bounds of what waits for the broker."""
 
+RECORD_BYTES = 100
+"""What a record costs in the queue besides its key and value, about."""
+
 DURABLE: Mapping[str, Any] = {
     **COMMON,
     "enable.idempotence": True,
@@ -49,7 +52,7 @@ DURABLE: Mapping[str, Any] = {
 
 _FULL_WAIT_S = 0.05
 _POLL_S = 0.2
-_ROOM = 0.75
+_ROOM = 0.5
 
 
 def delivery_error(error: KafkaError, topic: str | None) -> StreamsError:
@@ -76,6 +79,7 @@ class Producer:
         self._outage = Outage(name, log)
         self._failed, self._closing = threading.Event(), threading.Event()
         self.records = 0  # acknowledged since the start
+        self._waiting_bytes, self._count = 0, threading.Lock()
         self._producer = confluent_kafka.Producer(
             {
                 **DURABLE,
@@ -103,10 +107,13 @@ class Producer:
         Waits while the queue is full (ask `has_room` first where waiting is not possible). Raises InternalError
         when the record is too large or the producer failed before.
         """
-        delivered = functools.partial(self._delivered, on_ack)
+        size = len(value or b"") + len(key or b"") + RECORD_BYTES
+        delivered = functools.partial(self._delivered, on_ack, size)
         while True:
             if self._failed.is_set():
                 raise InternalError(f"{self._name}: the producer has failed")
+            if self._closing.is_set():
+                return  # nobody waits for it any more; what was not acknowledged is done again by the next worker
             try:
                 self._producer.produce(topic, value, key, partition, on_delivery=delivered, timestamp=timestamp_ms or 0)
             except BufferError:
@@ -114,11 +121,13 @@ class Producer:
             except KafkaException as error:
                 raise delivery_error(error_of(error), topic) from error
             else:
+                with self._count:
+                    self._waiting_bytes += size
                 return
 
     def has_room(self) -> bool:
-        """Whether a few more records can be sent without waiting."""
-        return len(self._producer) < QUEUE_RECORDS * _ROOM
+        """Whether a few more records can be sent without waiting, by their number and by their size."""
+        return len(self._producer) < QUEUE_RECORDS * _ROOM and self._waiting_bytes < QUEUE_KIB * 1024 * _ROOM
 
     @property
     def outstanding(self) -> int:
@@ -154,7 +163,11 @@ class Producer:
         except BaseException as error:  # noqa: BLE001 - a failing `on_ack`: whatever it is, the worker ends with it
             self._fail(error)
 
-    def _delivered(self, on_ack: Callable[[int], None] | None, error: KafkaError | None, message: Message) -> None:
+    def _delivered(
+        self, on_ack: Callable[[int], None] | None, size: int, error: KafkaError | None, message: Message
+    ) -> None:
+        with self._count:
+            self._waiting_bytes -= size
         if error is not None:
             if not (self._closing.is_set() and error.code() in PURGED):
                 self._fail(delivery_error(error, message.topic()))

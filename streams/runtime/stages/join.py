@@ -115,10 +115,12 @@ class JoinStage:
 
     def flush_idle(self) -> None:
         """Flush partitions whose last progress record came too soon after the flush before."""
+        assert self.source is not None  # noqa: S101 - attached before it starts
         for part in list(self._parts.values()):
-            join = part.join
-            if part.ready and join.flush_allowed and join.position > join.flushed and self._interval_over(part):
-                self._flush(part)
+            with self.source.lock:
+                join = part.join
+                if part.ready and join.flush_allowed and join.position > join.flushed and self._interval_over(part):
+                    self._flush(part)
 
     def _apply(self, join: Join, batch: Batch, offset: int, value: bytes | None) -> None:
         where = f"{batch.topic}[{batch.partition}] offset {offset}"
@@ -139,19 +141,20 @@ class JoinStage:
 
     def _flush(self, part: _Part) -> None:
         join, topic = part.join, self._config.topic("tallies")
+        acks = part.acks  # once: a partition that moves away and back gets new ones, and marks must not mix
         if join.position <= part.quiet_until:
             return
         for judge, chunk in join.flush(self._writer):
-            self._tallies.send(topic, judge, chunk, on_ack=part.acks.sending())
+            self._tallies.send(topic, judge, chunk, on_ack=acks.sending())
         for reject in join.take_rejects():
             key, row = join_row(reject)
-            self._outputs.send("rejects", key, row, part.acks.sending())
+            self._outputs.send("rejects", key, row, acks.sending())
             self._telemetry.count(Count.REJECTED, reason=reject.reason)
         audit = join.audit()
         key, row = audit.row()
-        self._outputs.send("audit", key, row, part.acks.sending())
+        self._outputs.send("audit", key, row, acks.sending())
         offset, p = join.flushed, join.partition
-        part.acks.mark(lambda: self._commit(p, offset))
+        acks.mark(lambda: self._commit(p, offset))
         part.last_flush_s = self._clock_s()
         self._measure(join, balanced=audit.balanced)
         if part.last_flush_s - part.last_status_s >= 1.0:

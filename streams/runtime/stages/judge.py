@@ -15,7 +15,7 @@ from streams.ledger.gap import GapError
 from streams.quality.judge import Judge
 from streams.quality.rows import OutputRow
 from streams.runtime.config.job import Config, TopicNoun
-from streams.runtime.errors import StateError
+from streams.runtime.errors import StateError, UnavailableError
 from streams.runtime.kafka.client import Log, TopicPartitionKey
 from streams.runtime.kafka.source import Source
 from streams.runtime.kafka.stage import Batch
@@ -26,6 +26,9 @@ from streams.runtime.topology import Topology
 
 FENCED_FOR_S = 60.0
 """Rows refused for this long although the partition is ours: another job writes under our name."""
+
+MAX_RECORDS = 10_000
+"""Rows of one transaction: it must be over long before the broker's patience with it is."""
 
 FENCED_PAUSE_S = 1.0
 """How long who was shut out waits for the group's word before it begins again."""
@@ -85,7 +88,7 @@ class JudgeStage:
             producer.init()
             committed = self.source.committed([tp])[tp]
             written_to = self._written(tp, committed)
-            keep = old is not None and old.rows_to <= written_to
+            keep = old is not None and max(old.rows_to, old.written_to) <= written_to
             judge = old.judge if old is not None and keep else Judge(self._config.quality, tp[1])
             with self._lock:
                 self._parts[tp[1]] = _Part(judge, producer, written_to, ready=True)
@@ -98,7 +101,7 @@ class JudgeStage:
             for _, p in tps:
                 if p in self._parts:
                     self._parts[p].ready = False
-                    self._parts[p].rows.clear()
+                    self._parts[p].rows = {}  # another one: `write` may be looking through the old
 
     def lost_rows(self, tp: TopicPartitionKey, wanted: int, low: int) -> None:
         """Records of the tallies are gone: windows would miss what they said."""
@@ -158,19 +161,25 @@ class JudgeStage:
 
     def _commit(self, part: _Part, partition: int) -> None:
         assert self.source is not None  # noqa: S101 - attached before it starts
-        topic, position = self._config.topic("tallies"), part.judge.position
-        records = [encode(self._config, _NOUNS[row.stream], row.key, row.value) for row in part.rows.values()]
+        topic, position, rows = self._config.topic("tallies"), part.judge.position, part.rows
+        records = [encode(self._config, _NOUNS[row.stream], row.key, row.value) for row in rows.values()]
         note = orjson.dumps(self._note(topic)).decode()
-        offsets = {(topic, partition): (position, note)}
-        part.producer.commit_round(records, offsets, self.source.group_metadata, owner=lambda: part.ready)
-        part.rows = {}
+        metadata = self.source.group_metadata
+        for begin in range(0, len(records), MAX_RECORDS):
+            some = records[begin : begin + MAX_RECORDS]
+            # only the last one moves the position: after a crash in between all rows come again, the same
+            at = position if begin + MAX_RECORDS >= len(records) else part.written_to
+            part.producer.commit_round(some, {(topic, partition): (at, note)}, metadata, owner=lambda: part.ready)
+        if part.rows is rows:
+            part.rows = {}
         part.written_to = position
         for record in records:
             self._telemetry.count(Count.ROWS, topic=record.topic)
 
     def _begin_again(self, part: _Part, partition: int) -> None:
         """A new producer for a partition that is still ours after a while; a worker that lost it has noticed then."""
-        self._closed.wait(FENCED_PAUSE_S)
+        if self._closed.wait(FENCED_PAUSE_S):
+            raise UnavailableError("stopped before a round was written")
         if part.ready:
             part.producer.close()
             part.producer = self._producer(self._transactional_id(partition))

@@ -11,10 +11,11 @@ from streams.ledger.cells import CellKind
 from streams.ledger.flush import encode
 from streams.quality.judge import Judge
 from streams.runtime.config.job import load
-from streams.runtime.errors import StateError
+from streams.runtime.errors import StateError, UnavailableError
 from streams.runtime.kafka.client import SILENCE
 from streams.runtime.kafka.source import Source
 from streams.runtime.kafka.transactions import FencedError, Offsets, Record
+from streams.runtime.stages import judge as judge_stage
 from streams.runtime.stages.judge import FENCED_FOR_S, JudgeStage, _Part
 from streams.runtime.telemetry import Telemetry
 from streams.runtime.topology import Topology
@@ -56,6 +57,11 @@ class Surroundings:
         return topic
 
 
+@pytest.fixture(autouse=True)
+def pauses_take_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judge_stage, "FENCED_PAUSE_S", 0.0)
+
+
 def stage_with_rows(refusals: int, clock_s: Callable[[], float]) -> tuple[JudgeStage, _Part, list[Record]]:
     written: list[Record] = []
     left = [refusals]
@@ -65,7 +71,6 @@ def stage_with_rows(refusals: int, clock_s: Callable[[], float]) -> tuple[JudgeS
         clock_s=clock_s, telemetry=Telemetry(), log=SILENCE,
     )  # fmt: skip
     stage.source = cast("Source", Surroundings())
-    stage._closed.set()  # pauses take no time
     history = History(0)
     history.step([((0, Group("m", "1", ("de",))), (CellKind.CONFUSION, "ham", "spam"), 1)])
     judge = Judge(config.quality, 0)
@@ -94,5 +99,40 @@ def test_an_owner_that_is_always_refused_says_so() -> None:
     now = iter(range(0, 10_000, int(FENCED_FOR_S / 2)))
     stage, _, written = stage_with_rows(1000, lambda: float(next(now)))
     with pytest.raises(StateError, match="another job runs"):
+        stage.write(0)
+    assert written == []
+
+
+def test_a_partition_that_moves_leaves_the_rows_that_are_being_written_alone() -> None:
+    stage, part, _ = stage_with_rows(0, lambda: 0.0)
+    rows = part.rows
+    n = len(rows)
+    stage.revoked([("quality.tallies.v1", 0)], lost=False)
+    assert (len(rows), part.rows, part.ready) == (n, {}, False)
+
+
+def test_a_large_round_is_written_in_parts_and_only_the_last_moves_the_position(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(judge_stage, "MAX_RECORDS", 2)
+    stage, part, written = stage_with_rows(0, lambda: 0.0)
+    positions: list[int] = []
+    commit = part.producer.commit_round
+
+    def told(records: Sequence[Record], offsets: Offsets, metadata: Callable[[], Any], **rest: Any) -> None:
+        positions.extend(offset for offset, _ in offsets.values())
+        commit(records, offsets, metadata, **rest)
+
+    monkeypatch.setattr(part.producer, "commit_round", told)
+    rows, before = len(part.rows), part.written_to
+    stage.write(0)
+    assert len(written) == rows > 2
+    assert positions == [before] * (len(positions) - 1) + [part.judge.position]
+
+
+def test_a_stop_ends_an_owner_that_begins_again() -> None:
+    stage, _, written = stage_with_rows(1000, lambda: 0.0)
+    stage.close()
+    with pytest.raises(UnavailableError):
         stage.write(0)
     assert written == []
