@@ -9,6 +9,7 @@ import pytest
 
 from streams.runtime.config.job import TopicNoun
 from streams.runtime.kafka.embedded import EmbeddedBroker
+from streams.runtime.kafka.topics import Topics
 from streams.runtime.play import Delivery
 from tests.support.answers import LogSet, log_set
 from tests.support.clusters import EmbeddedCluster
@@ -61,14 +62,17 @@ def test_one_worker_counts_a_history_exactly_and_every_row_has_its_schema(
         job.check_logs()
 
 
-def test_a_worker_that_was_killed_in_the_middle_leaves_exact_counts(
+def test_a_worker_that_was_killed_between_two_commits_leaves_exact_counts(
     cluster: EmbeddedCluster, tmp_path: Path, logs: LogSet
 ) -> None:
-    with Job(cluster, tmp_path) as job:
+    with Job(cluster, tmp_path, tick="3s") as job:
         first, second = halves(job.lines_of(logs))
         worker = job.start_ready()
+        ends = Topics(cluster.client)
+        ledger = [(job.config.topic("ledger"), partition) for partition in range(job.partitions)]
+        before = ends.end_offsets(ledger)
         job.play_lines(first)
-        job.wait(lambda: job.status() and job.status()[0].position > 2, "some of it is folded")
+        job.wait(lambda: all(end > before[tp] for tp, end in ends.end_offsets(ledger).items()), "blocks are sent")
         worker.kill()
         assert worker.code == -signal.SIGKILL
         job.play_lines(second)
