@@ -43,6 +43,7 @@ def test_a_reject_row_may_hold_bytes_and_headers_or_neither() -> None:
         "id_hash": "00ff",
         "value": None,
         "value_encoding": None,
+        "truncated": False,
         "key": None,
         "headers": None,
     }
