@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from streams.formats.columns import NO_CONFIDENCE
 from streams.ledger.cells import CONFIDENCE_BINS, NONE, CellKind, Outcome, confidence_bin, delay_bin
+from streams.ledger.spec import GROUP_BITS as GROUP_BITS  # noqa: PLC0414 - the keys of slots are this module's
 
-GROUP_BITS = 20
 _DELAY_BINS = 128
 _DENSE_PER_ROW = 16
 """Sums go through a dense array while it has at most this many cells a row, else through a sort."""

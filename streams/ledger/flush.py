@@ -23,7 +23,8 @@ class Flush:
 
     Slot s is one (pane, group): `pane[s]` is the pane's index (`event_time // pane_ms`), `group[s]` indexes
     `groups`; its cells are `code[bounds[s]:bounds[s + 1]]` with `count` alongside. A slot without cells became
-    empty. Class numbers inside codes index `classes`. `watermark` is the partition's at `end`.
+    empty. A slot may come in several chunks of a flush, each with some of its cells. Class numbers inside codes
+    index `classes`. `watermark` is the partition's at `end`.
     """
 
     ledger_partition: int

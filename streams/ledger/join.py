@@ -8,18 +8,18 @@ judge keeps at a crossing depends on this partition's own order and on nothing e
 
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from streams.formats.columns import NO_CLASS, Group
+from streams.formats.columns import NO_CLASS
 from streams.formats.reasons import Kind, Reason
 from streams.ledger import blocks
 from streams.ledger.audit import Audit
 from streams.ledger.blocks import Advance, Block, Progress, Retire
+from streams.ledger.chunks import Slots, cut
 from streams.ledger.counts import GROUP_BITS, Counts
-from streams.ledger.flush import Flush, encode, local_classes
+from streams.ledger.flush import Flush, encode
 from streams.ledger.held import Held, LabelState
 from streams.ledger.labels import LabelRows, add_labels
 from streams.ledger.names import REFUSED, Names
@@ -28,9 +28,6 @@ from streams.ledger.predictions import PredictionRows, add_predictions
 from streams.ledger.rejects import JoinReject
 from streams.ledger.spec import NO_TIME, LedgerSpec
 from streams.ledger.watermark import Watermark
-
-MAX_CHUNK_CELLS = 20_000
-"""Cells of a flush chunk: 16 bytes each and the dictionaries stay well below 500 kB."""
 
 
 class ForeignRecordError(ValueError):
@@ -250,38 +247,12 @@ class Join:
 
     def _chunks(self, keys: list[int], writer: str) -> list[Flush]:
         """The chunks for one tallies partition; at least one, the last says so."""
-        cuts, cells = [0], 0
-        for n, key in enumerate(keys):
-            size = len(self.counts.slots.get(key, ()))
-            if cells and cells + size > MAX_CHUNK_CELLS:
-                cuts.append(n)
-                cells = 0
-            cells += size + 1
-        cuts.append(len(keys))
-        chunks = [self._chunk(keys[a:b], writer) for a, b in pairwise(cuts)]
-        for n, chunk in enumerate(chunks):
-            chunk.chunk, chunk.last = n, n == len(chunks) - 1
-        return chunks
-
-    def _chunk(self, keys: list[int], writer: str) -> Flush:
-        codes: list[int] = []
-        counts: list[int] = []
-        bounds = [0]
-        groups: dict[int, int] = {}
-        slot_groups = []
-        for key in keys:
-            cells = self.counts.slots.get(key, {})
-            codes += cells.keys()
-            counts += cells.values()
-            bounds.append(len(codes))
-            slot_groups.append(groups.setdefault(key & ((1 << GROUP_BITS) - 1), len(groups)))
-        code, classes = local_classes(np.array(codes, np.int64), self.names.classes)
-        names: list[Group] = [self.names.groups[g] for g in groups]
-        return Flush(
-            self.partition, self.flushed, self.position, self.watermark, names, classes,
-            np.array(keys, np.int64) >> GROUP_BITS, np.array(slot_groups, np.uint32),
-            np.array(bounds, np.int64), code, np.array(counts, np.int64), writer, config_hash=self.spec.config_hash,
+        none = np.zeros(0, np.int64)
+        empty = Flush(
+            self.partition, self.flushed, self.position, self.watermark, [], [], none, none.astype(np.uint32), none,
+            none, none, writer, config_hash=self.spec.config_hash,
         )  # fmt: skip
+        return cut(empty, Slots(keys, self.counts.slots), self.names)
 
     def _final_ms(self, key: int) -> int:
         """When the pane of a slot is final for its model."""

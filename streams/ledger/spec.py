@@ -7,6 +7,11 @@ from streams.formats.columns import Group
 NO_TIME = -(1 << 62)
 """Earlier than every time: the clock of a source that never had a record, the watermark before all have."""
 
+GROUP_BITS = 20
+"""Bits of a group's number within the key of a slot."""
+
+MAX_GROUPS = (1 << GROUP_BITS) - 1
+
 SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
@@ -49,8 +54,14 @@ class LedgerSpec:
         200_000  # distinct (model, version, segments) per ledger partition; beyond it segments fold to `other`
     )
     max_models: int = 10_000  # distinct (model, version) per ledger partition
+    max_labels_per_id: int = 32  # labels of one id that are held at a time; further ones are refused
     privacy_key: str = field(default="", repr=False)  # set: ids are hashed with it; only its digest is pinned
     config_hash: str = ""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where there can be more groups than a slot has room to name."""
+        if self.max_groups + self.max_models > MAX_GROUPS:  # each model can have a group of folded segments
+            raise ValueError(f"max_groups + max_models is more than {MAX_GROUPS:,}")
 
     def timing_of(self, model: str) -> Timing:
         """The timing of a model: its own or the default."""

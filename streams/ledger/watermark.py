@@ -72,9 +72,10 @@ class Watermark:
         state.last_record_at_ms = max(state.last_record_at_ms, said.last_record_at_ms)
         if said.clock_ms is not None:
             state.clock_ms = max(state.clock_ms, said.clock_ms)
-        if said.live is not None:
+        newest = said.end >= (state.applied or 0)
+        if said.live is not None and newest:
             state.live = said.live
-        if said.caught_up_at_ms is not None and said.end >= (state.applied or 0):
+        if said.caught_up_at_ms is not None and newest:
             state.caught_up_at_ms = max(state.caught_up_at_ms or NO_TIME, said.caught_up_at_ms)
 
     def announce(self, names: list[str]) -> None:

@@ -115,8 +115,11 @@ def check_tallies(world: World, join: Join) -> None:
             if end <= applied:
                 continue
             applied = end
+            parts: NamedCells = {}
             for chunk in chunks:
-                told |= cells_of(chunk)
+                for slot, cells in cells_of(chunk).items():  # a slot may be cut over chunks
+                    parts[slot] = parts.get(slot, {}) | cells
+            told |= parts
         demand(applied > 0, f"judge {judge} was never told of ledger partition {join.partition}")
     counted = named(join)
     told = {slot: cells for slot, cells in told.items() if cells}

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from streams.formats.classes import ClassNames
 from streams.formats.expressions import MappingError
 from streams.formats.spec import ClassSpec, Limits
-from streams.ledger.spec import LedgerSpec, Timing
+from streams.ledger.spec import MAX_GROUPS, LedgerSpec, Timing
 from streams.runtime.config.durations import UNITS_MS
 from streams.runtime.config.problems import Code, problem
 from streams.runtime.config.values import (
@@ -190,6 +190,14 @@ class LimitsTable(Table):
     max_classes: int = Field(default=_LEDGER.max_classes, ge=2, le=65_534)
     max_groups: int = Field(default=_LEDGER.max_groups, ge=1)
     max_models: int = Field(default=_LEDGER.max_models, ge=1)
+
+    @model_validator(mode="after")
+    def _groups_can_be_numbered(self) -> Self:
+        if self.max_groups + self.max_models > MAX_GROUPS:
+            text = f"max_groups + max_models is {self.max_groups + self.max_models}, more than {MAX_GROUPS}. Lower one."
+            key = "max_groups" if self.max_groups > self.max_models else "max_models"
+            raise problem(Code.CONFLICT, text, (key,))
+        return self
 
 
 class RunTable(Table):

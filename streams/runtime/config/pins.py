@@ -40,6 +40,7 @@ def ledger_pins(spec: LedgerSpec, mappings: Mapping[str, MappingSpec], dimension
         "limits.max_classes": str(spec.max_classes),
         "limits.max_groups": str(spec.max_groups),
         "limits.max_models": str(spec.max_models),
+        "limits.max_labels_per_id": str(spec.max_labels_per_id),
         "privacy_key": _key_digest(spec.privacy_key),
         "segments": ", ".join(dimensions) or "(none)",
         **_timing_pins("windows", spec.timing),

@@ -201,6 +201,14 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
         load(tmp_path / "nothing.toml", {})
 
 
+def test_more_groups_than_can_be_numbered_are_refused_with_the_bound() -> None:
+    with pytest.raises(InvalidConfigError) as raised:
+        read("[limits]\nmax_groups = 1_040_000\n" + BOTH)
+    (found,) = raised.value.problems
+    assert (found.code, found.key) == (Code.CONFLICT, "limits.max_groups")
+    assert "max_groups + max_models is 1050000, more than 1048575" in found.text
+
+
 def test_a_file_that_is_not_utf_8_says_the_line(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b'name = "a"\n# caf\xe9\n')
     with pytest.raises(InvalidConfigError) as raised:

@@ -200,3 +200,12 @@ def test_a_range_is_taken_once_and_a_hole_is_an_error() -> None:
     assert time.take("a", 12, 18) == 30
     with pytest.raises(GapError, match=r"a: the record at hand begins at 31.*\[30, 31\)"):
         time.take("a", 31, 40)
+
+
+def test_an_older_word_of_a_zombie_does_not_make_a_history_live() -> None:
+    time = time_of(said("a", 100, live=True, end=5))
+    hear(time, said("a", 100, live=False, end=9, begin=5))
+    hear(time, said("a", 100, live=True, end=7))
+    assert time.sources["a"].live is False
+    hear(time, said("a", 100, live=True, end=9))
+    assert time.sources["a"].live is True

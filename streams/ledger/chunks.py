@@ -1,0 +1,92 @@
+"""How a flush is cut into records: columns of slots in, chunks out that each fit into a record.
+
+A chunk is bounded in bytes, with the names it carries, whatever the cells are: where one slot is too large by itself,
+its cells go into several chunks of the flush, and a reader adds them up. Invariant: every slot is in at least one
+chunk, and every cell in exactly one.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.ledger.blocks import MAX_RECORD_BYTES
+from streams.ledger.counts import GROUP_BITS
+from streams.ledger.flush import Flush, local_classes
+from streams.ledger.names import Names
+
+Ints = NDArray[np.int64]
+
+_CELL_BYTES = 16
+_SLOT_BYTES = 20
+_NAME_BYTES = 5  # the length before a text
+_HEADER_BYTES = 300  # numbers, the magic word and the hash of the configuration
+
+
+class Slots:
+    """Slots with their cells as columns; a unit is a cell, or a slot that has none."""
+
+    def __init__(self, keys: list[int], slots: dict[int, dict[int, int]]) -> None:
+        """The slots under `keys`; one that `slots` does not have became empty."""
+        found = [slots.get(key, {}) for key in keys]
+        sizes = np.array([len(cells) for cells in found], np.int64)
+        self.keys: Ints = np.array(keys, np.int64)
+        self.bounds: Ints = np.append(0, np.cumsum(sizes))
+        self.units: Ints = np.append(0, np.cumsum(np.maximum(sizes, 1)))
+        self.code: Ints = np.fromiter((code for cells in found for code in cells), np.int64, int(sizes.sum()))
+        self.count: Ints = np.fromiter((n for cells in found for n in cells.values()), np.int64, len(self.code))
+
+    def part(self, begin: int, end: int) -> tuple[Ints, Ints, slice]:
+        """(keys, bounds, which cells) of the units `[begin, end)`."""
+        first = int(np.searchsorted(self.units, begin, side="right")) - 1
+        last = int(np.searchsorted(self.units, end, side="left"))
+        if last <= first:
+            return self.keys[:0], np.zeros(1, np.int64), slice(0, 0)
+        cells = slice(
+            int(self.bounds[first] + begin - self.units[first]),
+            int(min(self.bounds[last - 1] + end - self.units[last - 1], self.bounds[last])),
+        )
+        bounds = np.clip(self.bounds[first : last + 1], cells.start, cells.stop) - cells.start
+        return self.keys[first:last], bounds, cells
+
+
+def cut(empty: Flush, slots: Slots, names: Names) -> list[Flush]:
+    """The chunks of a flush, at least one, each within MAX_RECORD_BYTES; the last says so.
+
+    `empty` has what all chunks say of the flush.
+    """
+    chunks = list(_halves(empty, slots, names, 0, int(slots.units[-1])))
+    for n, chunk in enumerate(chunks):
+        chunk.chunk, chunk.last = n, n == len(chunks) - 1
+    return chunks
+
+
+def _halves(empty: Flush, slots: Slots, names: Names, begin: int, end: int) -> Iterator[Flush]:
+    keys, bounds, cells = slots.part(begin, end)
+    least = (cells.stop - cells.start) * _CELL_BYTES + len(keys) * _SLOT_BYTES
+    if end - begin < 2 or least <= MAX_RECORD_BYTES:
+        chunk = _chunk(empty, names, keys, bounds, slots.code[cells], slots.count[cells])
+        if end - begin < 2 or least + _names_bytes(chunk) <= MAX_RECORD_BYTES:
+            yield chunk
+            return
+    middle = (begin + end) // 2
+    yield from _halves(empty, slots, names, begin, middle)
+    yield from _halves(empty, slots, names, middle, end)
+
+
+def _chunk(empty: Flush, names: Names, keys: Ints, bounds: Ints, code: Ints, count: Ints) -> Flush:
+    groups, group = np.unique(keys & ((1 << GROUP_BITS) - 1), return_inverse=True)
+    code, classes = local_classes(code, names.classes)
+    return Flush(
+        empty.ledger_partition, empty.begin, empty.end, empty.watermark, [names.groups[g] for g in groups.tolist()],
+        classes, keys >> GROUP_BITS, group.astype(np.uint32), bounds, code, count, empty.writer,
+        config_hash=empty.config_hash,
+    )  # fmt: skip
+
+
+def _names_bytes(chunk: Flush) -> int:
+    """Bytes of everything but the columns, at most."""
+    texts = [chunk.writer, chunk.config_hash, *chunk.classes]
+    for group in chunk.groups:
+        texts += (group.model, group.version, *group.segments)
+    return _HEADER_BYTES + sum(len(t.encode()) + _NAME_BYTES for t in texts) + 2 * _NAME_BYTES * len(chunk.groups)
