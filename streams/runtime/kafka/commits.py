@@ -2,6 +2,9 @@
 
 Commits of a partition that was given up are dropped: its new owner commits. A commit that a rebalance refused is
 not repeated by itself; the stage commits again at its next tick, and a start from an older offset only re-reads.
+
+Errors that arrive in a callback are a code and nothing more: `retriable()` is always False there. So all but known
+refusals are taken for passing: a coordinator that moves, a broker that restarts, a rebalance.
 """
 
 import threading
@@ -12,14 +15,17 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.runtime.errors import UnavailableError
 from streams.runtime.kafka.assignment import Assignment
-from streams.runtime.kafka.client import ASSIGNMENT_LOST, TopicPartitionKey, error_of, verdict
+from streams.runtime.kafka.client import TopicPartitionKey, error_of, verdict
 
 _TIMEOUT_S = 1.0  # also how long a close may have to wait for a question that is out
 _CLOSE_S = 3.0
-_GROUP_MOVES = frozenset({
-    KafkaError.REBALANCE_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID,
-    KafkaError.STALE_MEMBER_EPOCH, ASSIGNMENT_LOST,
+_AGAIN_S = 0.1
+_INVALID_ARGUMENT: int = KafkaError._INVALID_ARG  # noqa: SLF001
+_REFUSALS = frozenset({
+    KafkaError.OFFSET_METADATA_TOO_LARGE, KafkaError.INVALID_COMMIT_OFFSET_SIZE, KafkaError.TOPIC_EXCEPTION,
+    KafkaError.INVALID_REQUEST, _INVALID_ARGUMENT,
 })  # fmt: skip
+"""What the broker will say again however often it is asked."""
 
 Offsets = Mapping[TopicPartitionKey, tuple[int, str]]
 
@@ -41,8 +47,8 @@ class Commits:
             self._todo.update(offsets)
 
     def put_and_wait(self, offsets: Offsets, timeout_s: float, closed: threading.Event) -> None:
-        """Commit these and wait until the broker has; repeats what a rebalance refused."""
-        until_s = time.monotonic() + timeout_s
+        """Commit these and wait until the broker has; repeats what a rebalance or an outage refused."""
+        until_s, said = time.monotonic() + timeout_s, ""
         wanted = {(key, offset): note for key, (offset, note) in offsets.items()}
         with self._changed:
             while wanted:
@@ -51,15 +57,20 @@ class Commits:
                 while not any(item in self._results for item in wanted):
                     if time.monotonic() > until_s or closed.is_set():
                         self._awaited.difference_update(wanted)
-                        raise UnavailableError(f"no broker confirmed a commit within {timeout_s:.0f} s")
+                        raise UnavailableError(f"no broker confirmed a commit within {timeout_s:.0f} s{said}")
                     self._changed.wait(0.1)
                 for item in [item for item in wanted if item in self._results]:
                     error = self._results.pop(item)
                     self._awaited.discard(item)
                     if error is None:
                         del wanted[item]
-                    elif error.code() not in _GROUP_MOVES and not error.retriable():
-                        raise verdict(error, "committing offsets") or KafkaException(error)
+                    elif final := _final(error):
+                        self._awaited.difference_update(wanted)
+                        raise final
+                    else:
+                        said = f" ({error.str()})"
+                if wanted:
+                    self._changed.wait(_AGAIN_S)  # lets the poll thread on; refusals come at once
 
     def send(self, consumer: Consumer, owned: Assignment, also: Iterable[TopicPartitionKey] = ()) -> None:
         """Send what is due for owned partitions and those in `also`. Poll thread; does not wait."""
@@ -124,3 +135,9 @@ class Commits:
             if tp.error is not None:
                 return tp.error
         return {(tp.topic, tp.partition): (tp.offset, tp.metadata or "") if tp.offset >= 0 else None for tp in tps}
+
+
+def _final(error: KafkaError) -> Exception | None:
+    """Why a commit need not be tried again; None when it may pass."""
+    refused = KafkaException(error) if error.code() in _REFUSALS else None
+    return verdict(error, "committing offsets") or refused
