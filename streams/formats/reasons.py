@@ -44,6 +44,7 @@ class Reason(StrEnum):
     ORPHAN_LABEL = "orphan_label"
     CLASS_LIMIT = "class_limit"
     MODEL_LIMIT = "model_limit"
+    LABEL_LIMIT = "label_limit"
 
 
 @dataclass(frozen=True, slots=True)

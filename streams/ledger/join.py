@@ -151,7 +151,7 @@ class Join:
             labels_orphan=states[LabelState.ORPHAN],
             labels_late=tally(Reason.LATE_LABEL, 0),
             labels_deletion=states[LabelState.DELETION],
-            labels_rejected=books.labels,
+            labels_rejected=books.labels + tally(Reason.LABEL_LIMIT, 0),
             skipped=books.skipped,
         )
 

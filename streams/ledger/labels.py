@@ -1,4 +1,8 @@
-"""The rules for labels: late, duplicate, waiting, winning, beaten; see `held.py` for what they keep."""
+"""The rules for labels: late, duplicate, refused, waiting, winning, beaten; see `held.py` for what they keep.
+
+An id holds at most `max_labels_per_id` live labels: which ones is decided in ledger order, never by blocks. So a flood
+of labels of one id costs no more rounds than that.
+"""
 
 from dataclasses import dataclass
 
@@ -8,7 +12,7 @@ from streams.formats.columns import NO_CLASS
 from streams.formats.reasons import Kind, Reason
 from streams.ledger.held import Held, Ints, LabelState, Mask, minutes_up
 from streams.ledger.names import UNSEEN
-from streams.ledger.table import Hashes, Rows, Slots, rounds
+from streams.ledger.table import Hashes, Rows, Slots, crowded, rounds
 
 
 @dataclass(slots=True)
@@ -27,9 +31,54 @@ def add_labels(held: Held, rows: LabelRows) -> None:
     """Take the labels of a block."""
     if not len(rows.time):
         return
-    held.labels.reserve(len(rows.time), held.label_alive)
-    for turn in rounds(rows.hashes):
-        _labels_once(held, rows, turn)
+    i = _admitted(held, rows)
+    held.labels.reserve(len(i), held.label_alive)
+    for turn in rounds(rows.hashes[i]):
+        _labels_once(held, rows, i[turn])
+
+
+def _admitted(held: Held, rows: LabelRows) -> Rows:
+    """The labels to take in rounds; of ids that may get too many, all that are not stored are told here."""
+    most = held.names.spec.max_labels_per_id
+    row, slot = held.labels.find(rows.hashes)
+    live = np.bincount(row[held.label_alive(slot)], minlength=len(rows.time))
+    crowd = crowded(rows.hashes, most - live)
+    if not len(crowd):
+        return np.arange(len(rows.time))
+    late, known = _known(held, rows, crowd)
+    told: dict[Reason, list[int]] = {Reason.LATE_LABEL: [], Reason.DUPLICATE_LABEL: [], Reason.LABEL_LIMIT: []}
+    admitted = np.ones(len(rows.time), np.bool_)
+    labels = zip(rows.time[crowd].tolist(), rows.cls[crowd].tolist(), rows.rank[crowd].tolist(), strict=True)
+    for r, is_late, mine, label in zip(crowd.tolist(), late.tolist(), known, labels, strict=True):
+        if not is_late and label not in mine and len(mine) < most:
+            mine.add(label)
+            continue
+        admitted[r] = False
+        reason = Reason.DUPLICATE_LABEL if label in mine else Reason.LABEL_LIMIT
+        told[Reason.LATE_LABEL if is_late else reason].append(r)
+    for reason, refused in told.items():
+        i = np.array(refused, np.int64)
+        by = held.watermark - rows.time[i] - held.names.longest_final_ms if reason is Reason.LATE_LABEL else None
+        held.reject(Kind.LABEL, rows, i, reason, by)
+    return np.flatnonzero(admitted)
+
+
+def _known(held: Held, rows: LabelRows, i: Rows) -> tuple[Mask, list[set[tuple[int, int, int]]]]:
+    """Of each label whether it is late, and the (time, class, rank) that its id holds, one set for an id."""
+    hashes, of = np.unique(rows.hashes[i], axis=0, return_inverse=True)
+    of = of.reshape(-1)
+    predicted = np.zeros(len(hashes), np.bool_)
+    row, at = held.predictions.find(hashes)
+    predicted[row[held.prediction_alive(at)]] = True
+    known: list[set[tuple[int, int, int]]] = [set() for _ in hashes]
+    row, slot = held.labels.find(hashes)
+    alive, c = held.label_alive(slot), held.labels.column
+    row, slot = row[alive], slot[alive]
+    held_labels = zip(c["time"][slot].tolist(), c["cls"][slot].tolist(), c["rank"][slot].tolist(), strict=True)
+    for r, label in zip(row.tolist(), held_labels, strict=True):
+        known[r].add(label)
+    late = ~predicted[of] & (rows.time[i] + held.names.longest_final_ms < held.watermark)
+    return late, [known[o] for o in of.tolist()]
 
 
 def _labels_once(held: Held, rows: LabelRows, i: Rows) -> None:

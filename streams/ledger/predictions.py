@@ -1,6 +1,10 @@
-"""The rules for predictions: late, duplicate, conflicting, counted; see `held.py` for what they keep."""
+"""The rules for predictions: late, duplicate, conflicting, counted; see `held.py` for what they keep.
 
-from dataclasses import dataclass
+Predictions of an id that comes very often in a block are told one after the other, and only the one that wins is
+counted: what the table, the counts and the audit hold in the end is the same as if each had been counted in turn.
+"""
+
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +13,20 @@ from streams.formats.reasons import Kind, Reason
 from streams.ledger.held import Held, Ints, minutes_up
 from streams.ledger.labels import restate
 from streams.ledger.names import UNSEEN
-from streams.ledger.table import Hashes, Rows, Slots, rounds
+from streams.ledger.table import Hashes, Rows, Slots, crowded, rounds
+
+CROWD = 16
+"""Rows of one id in a block that are taken in rounds."""
+
+Content = tuple[int, bytes, list[bytes], int]
 
 
 @dataclass(slots=True)
 class PredictionRows:
-    """Predictions of a block in the partition's own codes; `position` in source `source`."""
+    """Predictions of a block in the partition's own codes; `position` in source `source`.
+
+    `reach` is the greatest event time of those that a row stands for: labels are kept for all of them.
+    """
 
     source: int
     hashes: Hashes
@@ -23,6 +35,10 @@ class PredictionRows:
     cls: Ints
     confidence: NDArray[np.uint16]
     position: Ints
+    reach: Ints = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reach = self.time
 
 
 def add_predictions(held: Held, rows: PredictionRows) -> None:
@@ -35,9 +51,46 @@ def add_predictions(held: Held, rows: PredictionRows) -> None:
     on_time = np.flatnonzero(~late)
     if not len(on_time):
         return
+    crowd = crowded(rows.hashes[on_time], np.full(len(on_time), CROWD))
+    if len(crowd):
+        winners = _winners(held, rows, on_time[crowd])
+        on_time = np.sort(np.concatenate((np.delete(on_time, crowd), winners)))
     held.predictions.reserve(len(on_time), held.prediction_alive)
     for turn in rounds(rows.hashes[on_time]):
         _predictions_once(held, rows, on_time[turn])
+
+
+def _winners(held: Held, rows: PredictionRows, crowd: Rows) -> Rows:
+    """Of rows on time, those that are still to be counted, at most one of an identity; the others are told here."""
+    pair_of, column = held.names.pair_of, held.predictions.column
+    hashes = np.unique(rows.hashes[crowd], axis=0)
+    row, slot = held.predictions.find(hashes)
+    alive = held.prediction_alive(slot)
+    best: dict[tuple[int, int, int], Content] = {}
+    for r, s in zip(row[alive].tolist(), slot[alive].tolist(), strict=True):
+        a, b = hashes[r].tolist()
+        content = _content(held, *(column[name][s] for name in ("time", "cls", "group", "confidence")))
+        best[a, b, int(pair_of[column["group"][s]])] = content
+    stored = set(best)
+    winner: dict[tuple[int, int, int], int] = {}
+    duplicates, conflicts = list[int](), list[int]()
+    rows.reach = rows.time.copy()
+    pairs = pair_of[rows.group[crowd]].tolist()
+    for r, (a, b), pair in zip(crowd.tolist(), rows.hashes[crowd].tolist(), pairs, strict=True):
+        content = _content(held, rows.time[r], rows.cls[r], rows.group[r], rows.confidence[r])
+        key = (a, b, pair)
+        old = best.get(key)
+        if old is not None:
+            (duplicates if content == old else conflicts).append(r)
+        if old is None or content < old:
+            best[key] = content
+            rows.reach[r] = rows.reach[winner.get(key, r)]  # the first one is the latest in event time
+            winner[key] = r
+    told_in_turn = {r for key, r in winner.items() if key in stored}  # they conflict with what is in the table
+    conflicts = [r for r in conflicts if r not in told_in_turn]
+    held.reject(Kind.PREDICTION, rows, np.array(duplicates, np.int64), Reason.DUPLICATE_PREDICTION)
+    held.reject(Kind.PREDICTION, rows, np.array(conflicts, np.int64), Reason.CONFLICTING_PREDICTION)
+    return np.array(list(winner.values()), np.int64)
 
 
 def _predictions_once(held: Held, rows: PredictionRows, i: Rows) -> None:
@@ -69,7 +122,7 @@ def _predictions_once(held: Held, rows: PredictionRows, i: Rows) -> None:
         pair_row, label = pair_row[alive], label[alive]
     if len(label):
         _choose(held, s, pair_row, label)
-        life = minutes_up(rows.time[w] + names.longest_final_ms)[pair_row]
+        life = minutes_up(rows.reach[w] + names.longest_final_ms)[pair_row]
         np.maximum.at(held.labels.column["life"], label, life.astype(np.uint32))
     held.counts.move(held.moves(s), 1)
     if len(label):
@@ -102,7 +155,7 @@ def _repeats(held: Held, rows: PredictionRows, i: Rows, slot: Slots, old: Rows) 
     return winning
 
 
-def _content(held: Held, time: int, cls: int, group: int, confidence: int) -> tuple[int, bytes, list[bytes], int]:
+def _content(held: Held, time: int, cls: int, group: int, confidence: int) -> Content:
     """What decides between differing predictions of one identity: names, never codes."""
     segments = [v.encode() for v in held.names.groups[int(group)].segments]
     return int(time), held.names.classes[int(cls)].encode(), segments, int(confidence)

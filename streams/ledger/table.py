@@ -33,6 +33,20 @@ def rounds(hashes: Hashes) -> Iterator[Rows]:
         yield np.sort(order[turn == t])
 
 
+def crowded(hashes: Hashes, room: NDArray[np.int64]) -> Rows:
+    """The rows whose first word comes in more rows than `room` of the row."""
+    k0 = hashes[:, 0]
+    least = int(room.min(initial=len(k0)))
+    if least >= len(k0):
+        return np.zeros(0, np.int64)
+    if least > 0:
+        ordered = np.sort(k0)
+        if not (ordered[least:] == ordered[:-least]).any():
+            return np.zeros(0, np.int64)
+    _, word, n = np.unique(k0, return_inverse=True, return_counts=True)
+    return np.flatnonzero(n[word] > room)
+
+
 class Table:
     """Rows under 128-bit keys; several rows may share a key. Columns are attributes of `column`."""
 
