@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-import orjson
-
 from streams.formats.columns import Records
 from streams.formats.decoder import Decoder
 from streams.formats.reasons import Kind, Reason
@@ -19,12 +17,12 @@ from streams.ledger.intake import Intake, Sends
 from streams.ledger.position import SourceId, offset_of
 from streams.ledger.rejects import intake_row
 from streams.runtime.config.job import Config, SourceConfig
-from streams.runtime.errors import StateError
 from streams.runtime.kafka.client import Log, TopicPartitionKey
 from streams.runtime.kafka.producer import Producer
 from streams.runtime.kafka.source import Source
 from streams.runtime.kafka.stage import Batch, Headers
 from streams.runtime.stages.acknowledged import Acknowledged
+from streams.runtime.stages.beginnings import Beginnings
 from streams.runtime.stages.outputs import Outputs
 from streams.runtime.telemetry import Count, Telemetry
 from streams.runtime.topology import Topology
@@ -68,6 +66,8 @@ class IntakeStage:
         self._lock = threading.RLock()
         self._starts: dict[TopicPartitionKey, int] = {}
         self._acks = Acknowledged()
+        starts = {topic: source.config.start for topic, source in self._inputs.items()}
+        self._beginnings = Beginnings(config, topology, starts, log)
         self.source: Source | None = None
 
     @property
@@ -82,15 +82,12 @@ class IntakeStage:
         return self._starts.get(tp)
 
     def load(self, tps: list[TopicPartitionKey]) -> None:
-        """Find where each partition begins: at the group's offset, or where the configuration starts it."""
+        """Find where each partition begins; what is new to the group is committed, so that it is found once."""
         assert self.source is not None  # noqa: S101 - attached before it starts
-        for tp, committed in self.source.committed(tps).items():
-            offset = self._committed(tp, committed)
-            if offset is None:
-                policy = self._inputs[tp[0]].config.start
-                offset = self._topology.start_offset(tp, policy)
-                self.source.commit_now({tp: (offset, self._metadata(tp[0]))})
-                self._log.info("a source begins", topic=tp[0], partition=tp[1], offset=offset, start=str(policy))
+        committed = self.source.committed(self._beginnings.siblings(tps))
+        for tp, (offset, new) in self._beginnings.find(tps, committed).items():
+            if new:
+                self.source.commit_now({tp: (offset, self._beginnings.note(tp[0]))})
             with self._lock:
                 self._intake.assign(self._id(tp), self._inputs[tp[0]].kind, offset, self._clock_ms())
                 self._starts[tp] = offset
@@ -160,7 +157,7 @@ class IntakeStage:
                 return
             self._send(self._intake.progress(self._topology.announced()))
             ends = {s: offset_of(state.end) for s, state in self._intake.sources.items()}
-            offsets = {(s.topic, s.partition): (end, self._metadata(s.topic)) for s, end in ends.items()}
+            offsets = {(s.topic, s.partition): (end, self._beginnings.note(s.topic)) for s, end in ends.items()}
             self._acks.mark(lambda: self._commit(offsets))
 
     def clocks(self) -> dict[TopicPartitionKey, int]:
@@ -180,32 +177,3 @@ class IntakeStage:
 
     def _id(self, tp: TopicPartitionKey) -> SourceId:
         return SourceId(tp[0], tp[1], self._topology.topic_id(tp[0]))
-
-    def _metadata(self, topic: str) -> str:
-        ids = {"ledger": self._topology.topic_id(self._config.topic("ledger")), "topic": self._topology.topic_id(topic)}
-        return orjson.dumps(ids).decode()
-
-    def _committed(self, tp: TopicPartitionKey, committed: tuple[int, str] | None) -> int | None:
-        """The offset to go on from, None for a source that is new to this ledger."""
-        if committed is None:
-            return None
-        offset, text = committed
-        try:
-            ids = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            ids = {}
-        topic, ledger = self._config.topic("ledger"), self._topology.topic_id(self._config.topic("ledger"))
-        if not isinstance(ids, dict) or ids.get("ledger") != ledger:
-            raise StateError(
-                f"{tp[0]}[{tp[1]}] was read up to offset {offset} into another topic {topic} than the one there now: "
-                f"that one was deleted or made again and its counts are gone. To count from the start, give the job "
-                f"a new `name` and `prefix`; to go on, restore the topic"
-            )
-        if ids.get("topic") != self._topology.topic_id(tp[0]):
-            self._log.warning(
-                "a topic was made again and is read as a new source; `streams sources --retire` takes the old one out",
-                topic=tp[0], partition=tp[1],
-            )  # fmt: skip
-            return None
-        self._topology.check_not_truncated(tp, offset)
-        return offset
