@@ -49,8 +49,13 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """One record of a batch that could not be decoded: its index in the batch, the reason, and what was seen."""
+    """One record of a batch that could not be decoded: its index in the batch, the reason, and what was seen.
+
+    `key` is the join key of a record whose id could be read. Whether such a record is rejected can depend on the
+    reader's clock, so it is accounted for where its row would have been.
+    """
 
     index: int
     reason: Reason
     detail: str
+    key: bytes | None = None

@@ -50,7 +50,7 @@ class RecordReader:
         try:
             return self._read(message_of(records, index), records.values[index], index, now_ms)
         except Unreadable as error:
-            return Rejected(index, error.reason, error.detail)
+            return Rejected(index, error.reason, error.detail, error.key)
 
     def _read(self, message: Message, value: bytes | None, index: int, now_ms: int | None) -> Row:
         mapping = self._mapping
@@ -58,6 +58,15 @@ class RecordReader:
             return self._tombstone(message, index, now_ms)
         message.value = load_object(value, self._limits.max_value_bytes)
         key = self._join_key(mapping.id, message)
+        try:
+            return self._keyed(message, key, index, now_ms)
+        except Unreadable as error:
+            error.key = key
+            raise
+
+    def _keyed(self, message: Message, key: bytes, index: int, now_ms: int | None) -> Row:
+        """The row of a record whose id was read."""
+        mapping = self._mapping
         time = self._time(message, now_ms)
         delivered = self._delivered(message, time, now_ms)
         if mapping.spec.kind is Kind.LABEL:
@@ -80,7 +89,11 @@ class RecordReader:
         key = self._join_key(self._key_id, message)
         if message.timestamp is None:
             raise Unreadable(Reason.MISSING_FIELD, "time: a null value has its record's timestamp, and there is none")
-        time = self._checked("time", message.timestamp, now_ms)
+        try:
+            time = self._checked("time", message.timestamp, now_ms)
+        except Unreadable as error:
+            error.key = key
+            raise
         source = NO_NAME
         return Row(index, key, time, time, None, source=source, rank=self._mapping.ranks.get(source, 0))
 

@@ -25,6 +25,7 @@ class Unreadable(Exception):  # noqa: N818 - it is about the record, not an erro
     def __init__(self, reason: Reason, detail: str) -> None:
         self.reason = reason
         self.detail = detail[:MAX_DETAIL_CHARS]
+        self.key: bytes | None = None  # the join key, where it was read before
         super().__init__(self.detail)
 
 

@@ -27,6 +27,9 @@ D = TypeVar("D", bound=np.unsignedinteger[Any])
 Sends = list[tuple[int, bytes]]
 """(ledger partition, record) in the order in which they must be sent."""
 
+Refused = tuple[int, Reason, bytes | None]
+"""A record that could not be decoded: its offset, the reason, and its join key where the id was read."""
+
 TRIM_ABOVE = 64
 """A dictionary longer than this is cut down to the codes that a block uses."""
 
@@ -67,14 +70,15 @@ class Intake:
         self,
         source: SourceId,
         decoded: Decoded,
-        rejected: Sequence[tuple[int, Reason]],
+        rejected: Sequence[Refused],
         end_offset: int,
         now_ms: int | None,
     ) -> Sends:
         """The blocks of one batch, which covers the source up to `end_offset` (exclusive).
 
-        `rejected` are (offset, reason) of the records that could not be decoded. `now_ms` is the wall clock at
-        reading, None where there is none (files): the source is then never live.
+        `rejected` are the records that could not be decoded: one whose id was read goes to the partition of its id,
+        as its row would at a reader with another clock; the others to that of their source. `now_ms` is the wall
+        clock at reading, None where there is none (files): the source is then never live.
         """
         state = self.sources[source]
         end = start(end_offset)
@@ -86,10 +90,15 @@ class Intake:
         partition = partition_of(hashes, self.spec.partitions)
         order = np.argsort(partition, kind="stable")
         bounds = np.searchsorted(partition[order], np.arange(self.spec.partitions + 1))
+        keyed = [key for _, _, key in rejected if key is not None]
+        places = iter(partition_of(hash_keys(keyed, self.spec.privacy_key), self.spec.partitions).tolist())
+        refused: list[list[tuple[int, Reason]]] = [[] for _ in range(self.spec.partitions)]
+        for offset, reason, key in rejected:
+            refused[home if key is None else next(places)].append((start(offset), reason))
         position = decoded.offset.astype(np.int64) << ROW_BITS
         for p in range(self.spec.partitions):
             rows = order[bounds[p] : bounds[p + 1]]
-            bad = [(start(offset), reason) for offset, reason in rejected] if p == home else []
+            bad = refused[p]
             if not len(rows) and not bad:
                 continue
             block = self._block(state, source, decoded, rows, hashes, position, (state.begins[p], end), bad)

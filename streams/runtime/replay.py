@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from streams.formats.columns import Decoded, Records
 from streams.formats.decoder import Decoder
-from streams.formats.reasons import Kind, Reason
+from streams.formats.reasons import Kind
 from streams.formats.spec import default_mapping
 from streams.ledger import blocks
 from streams.ledger.blocks import Advance
-from streams.ledger.intake import Intake
+from streams.ledger.intake import Intake, Refused
 from streams.ledger.join import Join
 from streams.ledger.position import SourceId
 from streams.ledger.rejects import intake_row, join_row
@@ -65,7 +65,7 @@ class _File:
     at: int = 0
     read_to: int = 0  # offset after the chunk
     last_due: int = -_FOREVER
-    rejected: list[tuple[int, Reason]] = field(default_factory=list)
+    rejected: list[Refused] = field(default_factory=list)
 
     def next_due(self) -> int | None:
         """When the next row is delivered, ms; None at the end. Reads on where it must."""
@@ -75,7 +75,7 @@ class _File:
                 return None
             self.decoded = self.decoder.decode(records, self.now_ms)
             self.reject(records, self.decoded)
-            self.rejected += [(records.offsets[r.index], r.reason) for r in self.decoded.rejected]
+            self.rejected += [(records.offsets[r.index], r.reason, r.key) for r in self.decoded.rejected]
             self.read_to = records.offsets[-1] + 1
             due = np.maximum.accumulate(np.maximum(self.decoded.delivered, self.last_due))
             self.due, self.at = due, 0
@@ -83,7 +83,7 @@ class _File:
                 self.last_due = int(due[-1])
         return int(self.due[self.at])
 
-    def deliver(self, until_ms: int) -> Iterator[tuple[Decoded, list[tuple[int, Reason]], int]]:
+    def deliver(self, until_ms: int) -> Iterator[tuple[Decoded, list[Refused], int]]:
         """(rows, rejects, end offset) of everything delivered before `until_ms`."""
         while (due := self.next_due()) is not None and due < until_ms:
             assert self.decoded is not None  # noqa: S101 - next_due says so
@@ -95,7 +95,7 @@ class _File:
             self.at = stop
             yield part, ready, end
 
-    def rest(self) -> list[tuple[int, Reason]]:
+    def rest(self) -> list[Refused]:
         """The rejects behind the last row."""
         ready, self.rejected = self.rejected, []
         return ready

@@ -107,7 +107,7 @@ class IntakeWorker(Worker[SourceId]):
         self.positions[source] = end
         if batch:
             rows: list[tuple[int, Row]] = [(offset, r.row) for offset, r in batch if r.row is not None]
-            rubbish = [(offset, Reason.NOT_JSON) for offset, r in batch if r.row is None]
+            rubbish = [(offset, Reason.NOT_JSON, None) for offset, r in batch if r.row is None]
             decoded = columns(rows)
             decoded.kind = self.world.kinds[source]
             self._send(self.intake.blocks(source, decoded, rubbish, end, self._now()), repeat=repeat)

@@ -125,7 +125,7 @@ class IntakeStage:
             batch.timestamps() if "timestamps" in needs else None,
         )
         decoded = source.decoder.decode(records, batch.read_ms)
-        rejected = [(records.offsets[r.index], r.reason) for r in decoded.rejected]
+        rejected = [(records.offsets[r.index], r.reason, r.key) for r in decoded.rejected]
         name = self._id(batch.key)
         with self._lock:
             if name not in self._intake.sources:

@@ -5,8 +5,10 @@ from random import Random
 
 import pytest
 
-from streams.formats.columns import NO_CLASS
+from streams.formats.columns import NO_CLASS, Records
+from streams.formats.decoder import Decoder
 from streams.formats.reasons import Kind, Reason
+from streams.formats.spec import default_mapping
 from streams.ledger import blocks, intake
 from streams.ledger.blocks import Advance, Block, Progress, Retire
 from streams.ledger.hashing import hash_keys, partition_of
@@ -66,7 +68,7 @@ def test_a_large_block_is_cut_into_records_that_join_and_lose_no_row(
 ) -> None:
     whole = [
         decoded(data)
-        for _, data in reading(kind).blocks(SOURCE, columns(rows(300, 2, kind)), [(1, Reason.NOT_JSON)], 600, T)
+        for _, data in reading(kind).blocks(SOURCE, columns(rows(300, 2, kind)), [(1, Reason.NOT_JSON, None)], 600, T)
     ]
     monkeypatch.setattr(intake, "MAX_RECORD_BYTES", bound)
     for block in whole:
@@ -83,7 +85,9 @@ def test_a_large_block_is_cut_into_records_that_join_and_lose_no_row(
 
 
 def test_every_row_goes_to_the_partition_of_its_id_and_rubbish_to_that_of_its_source() -> None:
-    sends = reading().blocks(SOURCE, columns(rows(50)), [(1, Reason.NOT_JSON), (3, Reason.EMPTY_ID)], 100, T)
+    sends = reading().blocks(
+        SOURCE, columns(rows(50)), [(1, Reason.NOT_JSON, None), (3, Reason.EMPTY_ID, None)], 100, T
+    )
     assert [p for p, _ in sends] == [0, 1, 2]
     for p, data in sends:
         block = decoded(data)
@@ -189,3 +193,27 @@ def test_a_privacy_key_changes_every_hash_and_no_hash_marks_a_free_slot() -> Non
         assert min(sizes) > 180
         assert hashes.shape == (2000, 2)
     assert hash_keys([]).shape == (0, 2)
+
+
+@pytest.mark.parametrize("first_now", [T, T - 3_600_000])
+def test_a_record_that_one_clock_takes_and_another_refuses_is_received_once(first_now: int) -> None:
+    """The first reader dies after only some of its records arrived; the next has another clock."""
+    values = [
+        b'{"prediction_id":"i%d","event_time":%d%s}' % (i, T, b',"predicted_class":"a"' if i % 2 else b"")
+        for i in range(40)
+    ]
+    source = Records("p", 4, list(range(40)), values)
+    for arrived in range(4):
+        joins = [Join(SPEC, p) for p in range(3)]
+        offsets = [0] * 3
+        for turn, now in enumerate((first_now, 2 * T - 3_600_000 - first_now)):
+            rows = Decoder(default_mapping(Kind.PREDICTION)).decode(source, now)
+            assert {r.reason for r in rows.rejected} == ({Reason.MISSING_FIELD} if now == T else {Reason.TIME_AHEAD})
+            worker = reading()
+            sends = worker.blocks(SOURCE, rows, [(r.index, r.reason, r.key) for r in rows.rejected], 40, now)
+            for p, data in sends[:arrived] if turn == 0 else [*sends, *worker.progress([SOURCE])]:
+                joins[p].apply(offsets[p], data)
+                offsets[p] += 1
+        audits = [join.audit() for join in joins]
+        assert sum(a.predictions_received for a in audits) == 40
+        assert all(a.balanced for a in audits)
