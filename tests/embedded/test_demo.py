@@ -105,8 +105,13 @@ def test_a_demo_that_is_kept_can_be_looked_at_until_it_is_interrupted(
         wait_for(lambda: run.says("Ctrl-C ends it"), "the demo says so", DEADLINE_S)
         printed = re.search(r"streams (status -c \S+)", run.output)
         assert printed is not None
-        assert main(printed[1].split()) == 0
-        assert b"the history was ended" in capfdbinary.readouterr().out.replace(b"\n", b" ")
+        command = printed[1].split()
+
+        def ended() -> bool:
+            assert main(command) == 0
+            return b"the history was ended" in capfdbinary.readouterr().out.replace(b"\n", b" ")
+
+        wait_for(ended, "the status says that the history was ended", DEADLINE_S)
         tailed = re.search(r"streams (tail windows .*)", run.output)
         assert tailed is not None
         assert main(tailed[1].split()) == 0

@@ -148,6 +148,9 @@ def test_every_kind_of_bad_record_is_rejected_once_and_the_good_ones_are_counted
         sender.send(Kind.PREDICTION, value, reason=reason)
     for value, reason in BAD_LABELS:
         sender.send(Kind.LABEL, value, T0 + 3 * MINUTE, reason=reason)
+    for n in range(1, 33):  # with the first one 33 different labels of one id, one more than it may have
+        refused = Reason.LABEL_LIMIT if n == 32 else None
+        sender.send(Kind.LABEL, label("g5", T0 + MINUTE + n), T0 + 3 * MINUTE, reason=refused)
     sender.flush()
     sender.send(Kind.PREDICTION, prediction("g10", T0 + 10 * HOUR))
     sender.send(Kind.LABEL, label("g10", T0 + 10 * HOUR), T0 + 10 * HOUR)

@@ -37,6 +37,7 @@ class _Part:
     ready: bool = False
     last_flush_s: float = 0.0
     last_status_s: float = 0.0
+    waiting: int = 0  # records of the operator that had not taken effect at the last status
     acks: Acknowledged = field(default_factory=Acknowledged)
 
 
@@ -157,8 +158,9 @@ class JoinStage:
         acks.mark(lambda: self._commit(p, offset))
         part.last_flush_s = self._clock_s()
         self._measure(join, balanced=audit.balanced)
-        if part.last_flush_s - part.last_status_s >= 1.0:
-            part.last_status_s = part.last_flush_s
+        waiting = len(join.time.waiting)
+        if part.last_flush_s - part.last_status_s >= 1.0 or waiting != part.waiting:
+            part.last_status_s, part.waiting = part.last_flush_s, waiting
             self._outputs.send("status", str(p), self._status(join))
         if not audit.balanced:
             raise StateError(f"the audit of ledger partition {p} does not balance: {audit}. Please report this")
