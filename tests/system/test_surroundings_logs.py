@@ -143,6 +143,7 @@ def test_tallies_that_were_cut_and_a_raw_log_that_ends_below_what_was_read_are_r
         assert orjson.loads(known.metadata or "") == {
             "ledger": ids[job.config.topic("ledger")],
             "topic": ids[tp.topic],
+            "first": job.raw_partitions[0],
         }
         beyond = TopicPartition(tp.topic, 0, known.offset + 100, metadata=known.metadata)
         consumer.commit(offsets=[beyond], asynchronous=False)
