@@ -23,7 +23,6 @@ from streams.ledger.flush import Flush, encode
 from streams.ledger.held import Held, LabelState
 from streams.ledger.labels import LabelRows, add_labels
 from streams.ledger.names import REFUSED, Names
-from streams.ledger.position import offset_of
 from streams.ledger.predictions import PredictionRows, add_predictions
 from streams.ledger.rejects import JoinReject
 from streams.ledger.spec import NO_TIME, LedgerSpec
@@ -263,7 +262,3 @@ class Join:
         """Drop the counts of panes that are final: they are flushed and cannot change."""
         while self._ends and self._ends[0] <= self.watermark:
             self.counts.drop(self._slots_ending.pop(heappop(self._ends)))
-
-    def source_offsets(self) -> dict[str, int]:
-        """The next offset of every source that was read."""
-        return {n: offset_of(s.applied) for n, s in self.time.sources.items() if s.applied is not None}

@@ -45,12 +45,6 @@ class Acknowledged:
             self._spans.append(_Span(self))
         self.settle()
 
-    @property
-    def pending(self) -> int:
-        """How many sends are not acknowledged yet."""
-        with self.lock:
-            return sum(span.pending for span in self._spans)
-
     def settle(self) -> None:
         """Report the marks that came true."""
         while True:

@@ -145,7 +145,7 @@ class JudgeStage:
             except FencedError as error:
                 self._log.info("another worker took over a partition of the judge", partition=partition, why=str(error))
                 now_s = self._clock_s()
-                fenced_at_s = fenced_at_s or now_s
+                fenced_at_s = now_s if fenced_at_s is None else fenced_at_s
                 if now_s - fenced_at_s > FENCED_FOR_S:
                     raise StateError(
                         f"rows of tallies partition {partition} are refused although it is ours: another job runs "
