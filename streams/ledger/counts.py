@@ -5,8 +5,10 @@ counts. Invariant: `labelled + unlabelled` is the number of predictions counted 
 that ever were; a cell that becomes 0 is removed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +100,25 @@ class Counts:
             self.expired += sum(
                 n for code, n in cells.items() if code >> 32 == CellKind.CONFUSION and code & NONE == NONE
             )
+
+    def dump(self) -> dict[str, object]:
+        """Everything at a flush boundary, when no slot is touched; for `load`."""
+        cells = [n for slot in self.slots.values() for pair in slot.items() for n in pair]
+        return {
+            "keys": np.array(list(self.slots), np.int64).tobytes(),
+            "sizes": np.array([len(slot) for slot in self.slots.values()], np.int64).tobytes(),
+            "cells": np.array(cells, np.int64).tobytes(),
+            "books": [self.labelled, self.unlabelled, self.expired, self.corrected],
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Fill empty counts with what `dump` gave. Raises ValueError when that is damaged."""
+        keys, sizes, flat = (np.frombuffer(state[name], np.int64) for name in ("keys", "sizes", "cells"))
+        if len(keys) != len(sizes) or 2 * int(sizes.sum()) != len(flat):
+            raise ValueError("the counts' columns do not belong together")
+        cells = zip(flat[::2].tolist(), flat[1::2].tolist(), strict=True)
+        self.slots = {key: dict(islice(cells, n)) for key, n in zip(keys.tolist(), sizes.tolist(), strict=True)}
+        self.labelled, self.unlabelled, self.expired, self.corrected = state["books"]
 
     def _confusion(self, keys: list[int], j: Ints, moves: Moves, sign: int) -> None:
         # NONE becomes class 0 and every class c becomes c + 1, so that the axis stays short

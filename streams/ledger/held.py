@@ -13,8 +13,9 @@ All rules are by data, so that neither order of arrival nor batch size shows in 
 Rows of a block that share an id are taken one after the other, in rounds; everything else is vectorised.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +97,29 @@ class Held:
         self.states[LabelState.ORPHAN] += len(gone)
         self.first_orphan_minute = int(column["life"][rest].min()) if len(rest) else 1 << 62
         self.tell(gone[np.lexsort((column["position"][gone], column["source"][gone]))], Reason.ORPHAN_LABEL)
+
+    def dump(self) -> dict[str, object]:
+        """Everything but the names and counts it shares, when the rejects were taken; for `load`."""
+        return {
+            "sources": list(self.sources),
+            "predictions": self.predictions.dump(self.prediction_alive),
+            "labels": self.labels.dump(self.label_alive),
+            "states": list(self.states),
+            "tally": {str(reason): n for reason, n in self.tally.items()},
+            "counted": self.counted,
+            "first_orphan_minute": self.first_orphan_minute,
+        }
+
+    def load(self, state: Mapping[str, Any], watermark: int) -> None:
+        """Fill empty tables with what `dump` gave. Raises ValueError when that is damaged."""
+        self.watermark = watermark
+        self.sources = list(state["sources"])
+        self.predictions.load(state["predictions"])
+        self.labels.load(state["labels"])
+        self.states = list(state["states"])
+        self.tally = {Reason(reason): n for reason, n in state["tally"].items()}
+        self.counted = state["counted"]
+        self.first_orphan_minute = state["first_orphan_minute"]
 
     def newest_ms(self) -> list[int]:
         """The greatest event time and label time held, where there are any."""

@@ -6,9 +6,10 @@ watermark crosses `end + settle` or `end + horizon + slack` of a pane it is due 
 judge keeps at a crossing depends on this partition's own order and on nothing else.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from heapq import heappop, heappush
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -27,6 +28,9 @@ from streams.ledger.predictions import PredictionRows, add_predictions
 from streams.ledger.rejects import JoinReject
 from streams.ledger.spec import NO_TIME, LedgerSpec
 from streams.ledger.watermark import Watermark
+
+STATE_FORMAT = 1
+"""The format of a dumped state; another one is not read."""
 
 
 class ForeignRecordError(ValueError):
@@ -114,11 +118,7 @@ class Join:
     def skip_flush(self) -> None:
         """The judges have this range already: go on from here without telling them again."""
         for key in self.counts.touched:
-            end = self._final_ms(key)
-            if end not in self._slots_ending:
-                self._slots_ending[end] = set()
-                heappush(self._ends, end)
-            self._slots_ending[end].add(key)
+            self._ending(key)
         self.counts.touched.clear()
         self.flushed = self.position
         self.flush_due = False
@@ -153,6 +153,42 @@ class Join:
             labels_rejected=books.labels + tally(Reason.LABEL_LIMIT, 0),
             skipped=books.skipped,
         )
+
+    def dump(self) -> dict[str, object]:
+        """The whole state at a flush boundary, for `load`; what others change in it later does not show.
+
+        Only right after a flush and after the rejects were taken. Of plain values: a state of this or any other
+        process continues exactly as this one.
+        """
+        return {
+            "format": STATE_FORMAT,
+            "position": self.position,
+            "names": self.names.dump(),
+            "counts": self.counts.dump(),
+            "held": self.held.dump(),
+            "time": self.time.dump(),
+            "books": asdict(self._books),
+        }
+
+    @classmethod
+    def load(cls, spec: LedgerSpec, partition: int, state: Mapping[str, Any]) -> Self:
+        """The state that `dump` gave. Raises ValueError when it is damaged or of another format."""
+        if state.get("format") != STATE_FORMAT:
+            raise ValueError(f"a state of format {state.get('format')}, this version reads {STATE_FORMAT}")
+        join = cls(spec, partition)
+        try:
+            join.position = join.flushed = state["position"]
+            join.names.load(state["names"])
+            join.counts.load(state["counts"])
+            join.time.load(state["time"])
+            join.held.load(state["held"], join.watermark)
+            join._books = _Refused(**state["books"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"a damaged state: {error!r}") from error
+        join._source_codes = {name: code for code, name in enumerate(join.held.sources)}
+        for key in join.counts.slots:
+            join._ending(key)
+        return join
 
     # ------------------------------------------------------------------ records
 
@@ -257,6 +293,14 @@ class Join:
         """When the pane of a slot is final for its model."""
         group = key & ((1 << GROUP_BITS) - 1)
         return ((key >> GROUP_BITS) + 1) * self.spec.pane_ms + int(self.names.final_ms[group])
+
+    def _ending(self, key: int) -> None:
+        """Remember when the pane of a slot is final."""
+        end = self._final_ms(key)
+        if end not in self._slots_ending:
+            self._slots_ending[end] = set()
+            heappush(self._ends, end)
+        self._slots_ending[end].add(key)
 
     def _forget(self) -> None:
         """Drop the counts of panes that are final: they are flushed and cannot change."""

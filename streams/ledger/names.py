@@ -3,7 +3,9 @@
 Codes are local: blocks and flushes carry names. Limits are hard; what happens at each is in the spec.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +60,15 @@ class Names:
         Beyond the limit of groups the segment values of new ones fold to `other`.
         """
         return np.array([self._group_code(g) for g in groups], np.int64)
+
+    def dump(self) -> dict[str, object]:
+        """The names in the order of their codes; for `load`."""
+        return {"classes": list(self.classes), "groups": [[g.model, g.version, *g.segments] for g in self.groups]}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Give an empty dictionary the names that `dump` gave, under the codes they had."""
+        self.class_codes(list(state["classes"]))
+        self.group_codes([Group(model, version, tuple(rest)) for model, version, *rest in state["groups"]])
 
     def _class_code(self, name: str) -> int:
         code = self._class_codes.get(name)

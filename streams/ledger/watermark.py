@@ -7,7 +7,11 @@ max_disorder)`: windows close without traffic, a dead owner holds time (its `cau
 historical load never jumps to the present. The operator ends a history with an Advance record.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, field
+from typing import Any
+
+import msgspec
 
 from streams.ledger.blocks import Advance, SourceProgress
 from streams.ledger.gap import GapError
@@ -96,6 +100,22 @@ class Watermark:
                 self.ms = max(self.ms, record.to_ms)
                 self.waiting.remove(record)
         return self.ms
+
+    def dump(self) -> dict[str, object]:
+        """Everything; for `load`."""
+        return {
+            "sources": {name: astuple(clock) for name, clock in self.sources.items()},
+            "retired": sorted(self.retired),
+            "waiting": [msgspec.structs.asdict(record) for record in self.waiting],
+            "ms": self.ms,
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Take what `dump` gave."""
+        self.sources = {name: SourceClock(*clock) for name, clock in state["sources"].items()}
+        self.retired = set(state["retired"])
+        self.waiting = [Advance(**record) for record in state["waiting"]]
+        self.ms = state["ms"]
 
     def explain(self) -> list[Held]:
         """Every source, and for those that hold time back the reason."""
