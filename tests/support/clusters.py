@@ -11,6 +11,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from streams.runtime.kafka.embedded import EmbeddedBroker
 from tests.support.real_kafka import RealKafka
+from tests.support.real_kafka_cluster import RealKafkaCluster
 
 
 class Cluster(Protocol):
@@ -53,10 +54,10 @@ class EmbeddedCluster:
 
 
 class RealCluster:
-    """A real Kafka as a Cluster; `down` kills its process."""
+    """A real Kafka as a Cluster; `down` kills its process, or its processes."""
 
-    def __init__(self, kafka: RealKafka) -> None:
-        self.kafka = kafka
+    def __init__(self, kafka: RealKafka | RealKafkaCluster, replication: int = 1) -> None:
+        self.kafka, self.replication = kafka, replication
         self.admin = AdminClient({**kafka.client, "log_level": 0})
 
     @property
@@ -64,7 +65,9 @@ class RealCluster:
         return self.kafka.client
 
     def create_topic(self, name: str, partitions: int, config: dict[str, str] | None = None) -> None:
-        for future in self.admin.create_topics([NewTopic(name, partitions, 1, config=config or {})]).values():
+        for future in self.admin.create_topics(
+            [NewTopic(name, partitions, self.replication, config=config or {})]
+        ).values():
             future.result(20)
         until = time.monotonic() + 20
         while name not in self.admin.list_topics(timeout=5).topics:  # a moment after it was made

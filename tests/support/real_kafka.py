@@ -1,15 +1,13 @@
 """A real Apache Kafka as a child process: one KRaft node on loopback, ready in seconds, no Docker.
 
-The jars come from Maven once (`deploy/kafka/pom.xml`) and stay in `.kafka/jars` of the repository. With `acl=True`
-there is a second listener with SASL PLAIN and a StandardAuthorizer: user `admin` may everything, user `guest` only
-what was granted; the first listener stays open and all-powerful, for the test's own doings.
+With `acl=True` there is a second listener with SASL PLAIN and a StandardAuthorizer: user `admin` may everything, user
+`guest` only what was granted; the first listener stays open and all-powerful, for the test's own doings.
 
 `python -m tests.support.real_kafka --port 9092` runs one by hand until Ctrl-C.
 """
 
 import argparse
 import atexit
-import fcntl
 import os
 import shutil
 import signal
@@ -20,7 +18,7 @@ import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,36 +26,10 @@ from typing import Any, Self
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-JARS = REPOSITORY / ".kafka" / "jars"
+from tests.support.kafka_jars import fetch_jars
+
 READY_S = 60.0
 STOP_S = 20.0
-
-
-class MissingKafkaError(Exception):
-    """Why there is no Kafka to be had here: Java, Maven or the jars are missing."""
-
-
-def fetch_jars() -> Path:
-    """The folder with a broker's jars; downloads them once. Raises MissingKafkaError."""
-    for tool in ("java", "mvn"):
-        if shutil.which(tool) is None and not (tool == "mvn" and any(JARS.glob("kafka_*.jar"))):
-            raise MissingKafkaError(f"{tool} is not installed")
-    JARS.parent.mkdir(exist_ok=True)
-    with (JARS.parent / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs at once download once
-        if any(JARS.glob("kafka_*.jar")):
-            return JARS
-        fresh = JARS.with_suffix(".new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        pom = REPOSITORY / "deploy" / "kafka" / "pom.xml"
-        command = ["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies"]
-        command += ["-DincludeScope=runtime", f"-DoutputDirectory={fresh}"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode or not any(fresh.glob("kafka_*.jar")):
-            raise MissingKafkaError(f"Maven could not fetch Kafka: {(done.stdout + done.stderr)[-2000:]}")
-        fresh.rename(JARS)
-    return JARS
 
 
 def free_ports(count: int) -> list[int]:
@@ -71,15 +43,31 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+def new_cluster_id() -> str:
+    """An id that no other cluster has."""
+    return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
 class RealKafka:
     """One broker with a data folder of its own. A context manager; `kill` and `restart` keep the data."""
 
-    def __init__(self, port: int = 0, *, acl: bool = False, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        acl: bool = False,
+        folder: Path | None = None,
+        controller_port: int = 0,
+        cluster_id: str | None = None,
+        settings: Mapping[str, object] | None = None,
+    ) -> None:
+        """`settings` go over the broker's own; with `controller_port` and `cluster_id` it is one node of several."""
         self.acl = acl
+        self._extra, self._cluster_id = settings or {}, cluster_id or new_cluster_id()
         self._own_folder = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="streams-kafka-"))
         free = free_ports(3)
-        self.port, self._controller_port, self._sasl_port = port or free[0], free[1], free[2]
+        self.port, self._controller_port, self._sasl_port = port or free[0], controller_port or free[1], free[2]
         self.log_file = self.folder / "kafka.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._classpath = f"{fetch_jars()}/*"
@@ -107,16 +95,24 @@ class RealKafka:
 
     def start(self) -> None:
         """Start the broker and wait until it answers. Raises RuntimeError with the end of its log when it does not."""
+        self.launch()
+        self.wait_until_up()
+
+    def launch(self) -> None:
+        """Start the broker's process; it may not answer yet."""
         atexit.register(self.remove)  # also when the caller forgets, or fails before it could
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 self._java("kafka.Kafka", str(self.folder / "server.properties"), heap="512m"),
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder, start_new_session=True,
             )  # fmt: skip
+
+    def wait_until_up(self) -> None:
+        """Wait until a launched broker answers. Raises RuntimeError with the end of its log when it does not."""
         until = time.monotonic() + READY_S
         admin = AdminClient({**self.client, "log_level": 0})
         while time.monotonic() < until:
-            if self._process.poll() is not None:
+            if self._process is None or self._process.poll() is not None:
                 break
             try:
                 if admin.list_topics(timeout=1).brokers:
@@ -191,10 +187,10 @@ class RealKafka:
             "appender.out.layout.type=PatternLayout\nappender.out.layout.pattern=%d %p %c{1}: %m%n\n"
         )
         properties = self.folder / "server.properties"
-        properties.write_text("".join(f"{name}={value}\n" for name, value in self._settings().items()))
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        settings = {**self._settings(), **self._extra}
+        properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         command = self._java(
-            "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties), heap="128m"
+            "kafka.tools.StorageTool", "format", f"--cluster-id={self._cluster_id}", "-c", str(properties), heap="128m"
         )
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder)
         if done.returncode:
@@ -224,6 +220,7 @@ class RealKafka:
             "group.consumer.min.heartbeat.interval.ms": 100,
             "group.consumer.heartbeat.interval.ms": 300,
             "group.consumer.session.timeout.ms": 6000,
+            "log.retention.ms": -1,  # tests write old timestamps; retention by time is a setting of a test's own topic
             "log.retention.check.interval.ms": 1000,
             "log.initial.task.delay.ms": 500,
             "log.cleaner.dedupe.buffer.size": 4 << 20,

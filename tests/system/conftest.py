@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.clusters import RealCluster
-from tests.support.real_kafka import MissingKafkaError, RealKafka, required
+from tests.support.kafka_jars import MissingKafkaError
+from tests.support.real_kafka import RealKafka, required
 
 
 @pytest.fixture(scope="session")
