@@ -81,26 +81,41 @@ def is_read(ask: Ask, job: Job) -> bool:
     return sum(s["applied"] or 0 for s in found.get("sources", [])) == job.loaded
 
 
+def status_when(holds: Callable[[dict[str, Any]], bool], what: str, ask: Ask, job: Job) -> dict[str, Any]:
+    """The first status of which something holds. A later one is of another moment, when it may not hold."""
+    found: dict[str, Any] = {}
+
+    def look() -> bool:
+        found.update(ask("status", "-c", job.config))
+        return holds(found)
+
+    try:
+        wait_for(look, what, DEADLINE_S)
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {found}") from error
+    return found
+
+
+def is_at_its_end(found: dict[str, Any]) -> bool:
+    """Everything is read, said and audited, and time stands because a history does not move by itself."""
+    lags = [s["lag"] for s in found.get("sources", [])]
+    balanced = [p["balanced"] for p in found.get("partitions", [])]
+    said = "everything is read; time is held back by demo." in found.get("headline", "")
+    return said and lags == [0] * 6 and balanced == [True] * 4
+
+
 def test_a_history_is_read_advanced_and_final(job: Job, ask: Ask, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    wait_for(lambda: is_read(ask, job), "the records are read", DEADLINE_S)
-    wait_for(lambda: ask("status", "-c", job.config)["code"] == 0, "the status is right", DEADLINE_S)
-    found = ask("status", "-c", job.config)
-    assert found["ok"]
-    assert "everything is read; time is held back by demo." in found["headline"]
+    found = status_when(is_at_its_end, "the records are read", ask, job)
+    assert (found["ok"], found["code"]) == (True, 0)
+    assert sum(s["applied"] for s in found["sources"]) == job.loaded
     assert "a history is ended with `streams advance" in found["headline"]
-    assert {s["lag"] for s in found["sources"]} == {0}
-    assert len(found["sources"]) == 6
-    assert [p["balanced"] for p in found["partitions"]] == [True] * 4
     (owned,) = found["workers"].values()
     assert owned == [0, 1, 2, 3]
 
     written = ask("advance", "-c", job.config)
     assert written["code"] == 0
     assert (written["unread"], sum(written["ends"].values())) == (0, RECORDS)
-    wait_for(
-        lambda: "history was ended" in ask("status", "-c", job.config)["headline"], "the history is ended", DEADLINE_S
-    )
-    found = ask("status", "-c", job.config)
+    found = status_when(lambda it: "history was ended" in it["headline"], "the history is ended", ask, job)
     assert {p["watermark"] for p in found["partitions"]} == {written["to"]}
     assert {s["why"] for s in found["sources"]} == {""}
 
@@ -163,12 +178,9 @@ def test_a_worker_that_is_gone_is_noticed(job: Job, ask: Ask, monkeypatch: pytes
     wait_for(lambda: is_read(ask, job), "the records are read", DEADLINE_S)
     monkeypatch.setattr(status_report, "QUIET_S", 2.0)
     os.kill(job.worker, signal.SIGKILL)
-    wait_for(lambda: ask("status", "-c", job.config)["code"] == 1, "the status is wrong", DEADLINE_S)
-    wait_for(
-        lambda: ask("status", "-c", job.config)["headline"].startswith("not running: no worker has written for"),
-        "nobody is seen to write",
-        DEADLINE_S,
-    )
+    words = "not running: no worker has written for"
+    found = status_when(lambda it: it["headline"].startswith(words), "nobody is seen to write", ask, job)
+    assert found["code"] == 1
 
 
 def test_a_job_that_never_ran_is_a_sentence(tmp_path: Path, ask: Ask) -> None:
