@@ -8,7 +8,6 @@ judge keeps at a crossing depends on this partition's own order and on nothing e
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from heapq import heappop, heappush
 from typing import Any, Self
 
 import numpy as np
@@ -20,6 +19,7 @@ from streams.ledger.audit import Audit
 from streams.ledger.blocks import Advance, Block, Progress, Retire
 from streams.ledger.chunks import Slots, cut
 from streams.ledger.counts import GROUP_BITS, Counts
+from streams.ledger.endings import Endings
 from streams.ledger.flush import Flush, encode
 from streams.ledger.held import Held, LabelState
 from streams.ledger.labels import LabelRows, add_labels
@@ -63,8 +63,7 @@ class Join:
         self.time = Watermark(spec)
         self._books = _Refused()
         self._source_codes: dict[str, int] = {}
-        self._ends: list[int] = []  # a heap of the times at which panes are final, each once
-        self._slots_ending: dict[int, set[int]] = {}
+        self._endings = Endings()
 
     @property
     def watermark(self) -> int:
@@ -118,7 +117,7 @@ class Join:
     def skip_flush(self) -> None:
         """The judges have this range already: go on from here without telling them again."""
         for key in self.counts.touched:
-            self._ending(key)
+            self._endings.add(key, self._final_ms(key))
         self.counts.touched.clear()
         self.flushed = self.position
         self.flush_due = False
@@ -187,7 +186,7 @@ class Join:
             raise ValueError(f"a damaged state: {error!r}") from error
         join._source_codes = {name: code for code, name in enumerate(join.held.sources)}
         for key in join.counts.slots:
-            join._ending(key)
+            join._endings.add(key, join._final_ms(key))
         return join
 
     # ------------------------------------------------------------------ records
@@ -294,15 +293,7 @@ class Join:
         group = key & ((1 << GROUP_BITS) - 1)
         return ((key >> GROUP_BITS) + 1) * self.spec.pane_ms + int(self.names.final_ms[group])
 
-    def _ending(self, key: int) -> None:
-        """Remember when the pane of a slot is final."""
-        end = self._final_ms(key)
-        if end not in self._slots_ending:
-            self._slots_ending[end] = set()
-            heappush(self._ends, end)
-        self._slots_ending[end].add(key)
-
     def _forget(self) -> None:
         """Drop the counts of panes that are final: they are flushed and cannot change."""
-        while self._ends and self._ends[0] <= self.watermark:
-            self.counts.drop(self._slots_ending.pop(heappop(self._ends)))
+        for slots in self._endings.take(self.watermark):
+            self.counts.drop(slots)

@@ -8,12 +8,11 @@ import uuid
 
 import orjson
 
-from streams.runtime.clock import monotonic_s
 from streams.runtime.config.job import Config
 from streams.runtime.config.pins import Pins, differences
 from streams.runtime.errors import MismatchError, UnavailableError
+from streams.runtime.kafka.partition_reader import PartitionReader
 from streams.runtime.kafka.producer import Producer
-from streams.runtime.kafka.tail import Row, read_rows
 
 KEY = "pin|"
 PATIENCE_S = 30.0
@@ -43,21 +42,15 @@ def ensure_pinned(config: Config, producer: Producer) -> None:
 
 
 def read_pin(config: Config) -> tuple[str, Pins] | None:
-    """(hash, pinned settings) of the first pin in the log; None when there is none."""
-    deadline_s = monotonic_s() + PATIENCE_S
-    topic = config.topic("checkpoints")
-    rows = read_rows(
-        config.client,
-        topic,
-        from_start=True,
-        follow=False,
-        patience_s=PATIENCE_S,
-        stop=lambda: monotonic_s() > deadline_s,
-    )
-    first: Row | None = None
-    for row in rows:
-        if row is not None and row.partition == 0 and row.key.startswith(KEY):
-            first = row if first is None or row.offset < first.offset else first
-    if monotonic_s() > deadline_s:
-        raise UnavailableError(f"{topic} could not be read to its end within {PATIENCE_S:.0f} s. Is the broker well?")
-    return None if first is None else (first.value["hash"], first.value["pins"])
+    """(hash, pinned settings) of the first pin in the log; None when there is none.
+
+    Whoever writes there pins first, so the pin comes before everything else and little is read.
+    """
+    tp = config.topic("checkpoints"), 0
+    with PartitionReader(config.client, f"{config.name}-pin", PATIENCE_S) as reader:
+        low, _ = reader.bounds(tp)
+        for message in reader.records(tp, low):
+            if (message.key() or b"").startswith(KEY.encode()) and message.value() is not None:
+                value = orjson.loads(message.value() or b"")
+                return value["hash"], value["pins"]
+    return None

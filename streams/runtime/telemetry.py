@@ -23,6 +23,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 """What `Telemetry.page` is."""
 
+_SLOW_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
 _FAST_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -36,6 +37,7 @@ class Count(StrEnum):
     ROWS = "quality_rows_total"
     REBALANCES = "quality_rebalances_total"
     BROKER_OUTAGES = "quality_broker_outages_total"
+    CHECKPOINTS = "quality_checkpoints_total"
 
 
 class Level(StrEnum):
@@ -47,6 +49,8 @@ class Level(StrEnum):
     HELD_ROWS = "quality_join_held_rows"
     HELD_BYTES = "quality_join_held_bytes"
     AUDIT_BALANCED = "quality_audit_balanced"
+    CHECKPOINT_TIME = "quality_checkpoint_timestamp_seconds"
+    CHECKPOINT_BYTES = "quality_checkpoint_bytes"
     BATCHES_IN_FLIGHT = "quality_batches_in_flight"
     ASSIGNED_PARTITIONS = "quality_assigned_partitions"
     LOADED_PARTITIONS = "quality_loaded_partitions"
@@ -59,6 +63,8 @@ class Spread(StrEnum):
 
     TICK = "quality_tick_duration_seconds"
     BATCH = "quality_batch_duration_seconds"
+    CHECKPOINT = "quality_checkpoint_duration_seconds"
+    RESTORE = "quality_restore_duration_seconds"
 
 
 Name = Count | Level | Spread
@@ -82,12 +88,17 @@ METRICS: tuple[Metric, ...] = (
     Metric(Count.ROWS, ("topic",), "Output rows written, by topic."),
     Metric(Count.REBALANCES, ("stage",), "Changes of the assigned partitions, by stage."),
     Metric(Count.BROKER_OUTAGES, ("stage",), "Times no broker could be reached, by stage."),
+    Metric(Count.CHECKPOINTS, ("stage",), "Checkpoints written, by stage."),
     Metric(Level.WATERMARK_LAG, ("partition",), "Wall clock minus watermark, by ledger partition."),
     Metric(Level.SOURCE_LAG, ("topic", "partition"), "Wall clock minus the clock of a source partition."),
     Metric(Level.CONSUMER_LAG, ("topic", "partition"), "Records between the position and the end of a partition."),
     Metric(Level.HELD_ROWS, ("partition", "table"), "Rows held by the join, by ledger partition and table."),
     Metric(Level.HELD_BYTES, ("partition",), "Bytes of the join's tables, by ledger partition."),
     Metric(Level.AUDIT_BALANCED, ("partition",), "1 when what came in equals what was counted, rejected and held."),
+    Metric(
+        Level.CHECKPOINT_TIME, ("stage", "partition"), "When the last checkpoint of a partition was written, Unix time."
+    ),
+    Metric(Level.CHECKPOINT_BYTES, ("stage", "partition"), "Size of the last checkpoint of a partition, compressed."),
     Metric(Level.BATCHES_IN_FLIGHT, ("stage",), "Micro-batches read and not yet applied, by stage."),
     Metric(Level.ASSIGNED_PARTITIONS, ("stage",), "Partitions this worker owns, by stage."),
     Metric(Level.LOADED_PARTITIONS, ("stage",), "Owned partitions whose state is restored, by stage."),
@@ -95,6 +106,8 @@ METRICS: tuple[Metric, ...] = (
     Metric(Level.CONFIG_INFO, ("hash", "quality_hash"), "Always 1; what the logs and the rows depend on."),
     Metric(Spread.TICK, (), "Duration of one tick's work.", _FAST_S),
     Metric(Spread.BATCH, ("stage",), "Duration of applying one micro-batch, by stage.", _FAST_S),
+    Metric(Spread.CHECKPOINT, ("stage",), "Duration of writing one checkpoint, by stage.", _SLOW_S),
+    Metric(Spread.RESTORE, ("stage",), "Duration of restoring one partition from a checkpoint, by stage.", _SLOW_S),
 )
 """Every metric there is, in the order of docs/metrics.md."""
 

@@ -17,6 +17,7 @@ from typing import cast
 
 from streams import __version__
 from streams.runtime.application import Application
+from streams.runtime.checkpoints.kept import Checkpoints
 from streams.runtime.clock import monotonic_s, wall_ms
 from streams.runtime.config.job import Config
 from streams.runtime.errors import UnavailableError
@@ -106,6 +107,7 @@ class Worker:
         application = Application(self.config, takes, health=self._health, metrics=self.telemetry.page, fail=self.fail)
         await application.start()
         self._connect(application)
+        self._checkpoints.writer.start()
         for source in self._sources:
             source.start()
         self._tasks = [
@@ -149,6 +151,7 @@ class Worker:
         join.stop(acknowledged, left_s() / 2)
         judge.stop(None, left_s() / 2)
         self._judge.close()
+        self._checkpoints.close()
         for producer in (self._ledger, self._tallies, self._rows):
             producer.close(0.2)
 
@@ -170,17 +173,22 @@ class Worker:
     def _build(self) -> None:
         config, topology = self.config, self._topology
         outputs = Outputs(config, self._rows, self.telemetry)
+        self._checkpoints = Checkpoints(
+            config, self.name, self._producer("checkpoints"),
+            telemetry=self.telemetry, log=_log("checkpoints"), fail=self.fail,
+        )  # fmt: skip
         self._intake = IntakeStage(
             config, self.name, topology, self._ledger, outputs,
             clock_ms=wall_ms, telemetry=self.telemetry, log=_log("intake"),
         )  # fmt: skip
         self._join = JoinStage(
-            config, self.name, topology, self._tallies, outputs,
+            config, self.name, topology, self._tallies, outputs, self._checkpoints,
             clock_s=monotonic_s, clock_ms=wall_ms, telemetry=self.telemetry, log=_log("join"),
         )  # fmt: skip
         self._judge = JudgeStage(
-            config, topology, self._rounds, clock_s=monotonic_s, telemetry=self.telemetry, log=_log("judge")
-        )
+            config, topology, self._rounds, self._checkpoints,
+            clock_s=monotonic_s, telemetry=self.telemetry, log=_log("judge"),
+        )  # fmt: skip
 
     def _connect(self, application: Application) -> None:
         """The sources, each feeding its stage's channel from its own thread."""
@@ -262,6 +270,7 @@ class Worker:
             await asyncio.sleep(self.config.run.flush_interval_ms / 2000)
             if self._tallies.has_room() and self._rows.has_room():
                 self._join.flush_idle()
+            self._judge.forget_moved()
 
     async def _look_at_topics(self) -> None:
         while not self._draining:

@@ -49,6 +49,8 @@ class RunConfig:
 
     tick_ms: int
     flush_interval_ms: int
+    checkpoint_interval_ms: int  # 0: no checkpoints
+    cache_dir: str | None
     http_host: str
     http_port: int
     log_level: str
@@ -205,7 +207,16 @@ def _built(document: Document, file: str, secrets: tuple[str, ...]) -> Config:
         dimensions=dimensions,
         ledger=ledger_spec(document),
         quality=quality_spec(document, dimensions),
-        run=RunConfig(run.tick_ms, run.flush_interval_ms, run.http_host, run.http_port, run.log_level, run.log_format),
+        run=RunConfig(
+            run.tick_ms,
+            run.flush_interval_ms,
+            run.checkpoint_interval_ms,
+            run.cache_dir,
+            run.http_host,
+            run.http_port,
+            run.log_level,
+            run.log_format,
+        ),
         static_member=document.kafka.static_member,
         group_protocol=document.kafka.group_protocol,
         replication=document.kafka.replication,

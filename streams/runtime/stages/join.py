@@ -1,9 +1,10 @@
 """The join at work: ledger records in, flushes to the tallies, audits and rejects out.
 
-The ledger alone is the state: a partition that comes here is folded from its start, quietly up to the offset that the
-group committed. That offset is a flush boundary whose flush, rejects and audit were acknowledged, so nothing before it
-needs to be said again; without it everything is said again, and the judges ignore what they know. A partition that
-returns goes on from memory.
+The ledger alone is the state: a partition that comes here goes on from memory, from a checkpoint or from the log's
+start (`checkpoints/recovery.py`), quietly up to the offset that the group committed. That offset is a flush boundary
+whose flush, rejects and audit were acknowledged, so nothing before it needs to be said again; without it everything is
+said again, and the judges ignore what they know. Checkpoints are taken right after a flush and written when all that
+the flush said is acknowledged.
 """
 
 import threading
@@ -16,6 +17,8 @@ from streams.ledger.gap import GapError
 from streams.ledger.join import ForeignRecordError, Join
 from streams.ledger.rejects import join_row
 from streams.ledger.spec import NO_TIME
+from streams.runtime.checkpoints.kept import MOVED_KEPT_S, Checkpoints, Kept
+from streams.runtime.checkpoints.rules import Due, Lineage
 from streams.runtime.config.job import Config
 from streams.runtime.errors import MismatchError, StateError
 from streams.runtime.kafka.client import Log, TopicPartitionKey
@@ -33,7 +36,10 @@ class _Part:
     """One ledger partition here: its fold, and up to where others have told it already."""
 
     join: Join
+    due: Due
     quiet_until: int = 0
+    record: bytes = b""  # the last one folded
+    left_s: float | None = None  # since when it is another worker's
     ready: bool = False
     last_flush_s: float = 0.0
     last_status_s: float = 0.0
@@ -51,6 +57,7 @@ class JoinStage:
         topology: Topology,
         tallies: Producer,
         outputs: Outputs,
+        checkpoints: Checkpoints,
         *,
         clock_s: Callable[[], float],
         clock_ms: Callable[[], int],
@@ -63,6 +70,11 @@ class JoinStage:
         self._clock_s, self._clock_ms, self._telemetry, self._log = clock_s, clock_ms, telemetry, log
         self._parts: dict[int, _Part] = {}
         self._lock = threading.Lock()
+        self._kept: Kept[Join] = Kept(
+            "join", config.topic("ledger"), checkpoints,
+            fresh=lambda p: Join(config.ledger, p), load=lambda p, state: Join.load(config.ledger, p, state),
+            dump=Join.dump, lineage=self._lineage,
+        )  # fmt: skip
         self.source: Source | None = None
 
     # What the source asks; its threads.
@@ -73,12 +85,19 @@ class JoinStage:
         return part.join.position if part is not None and part.ready else None
 
     def load(self, tps: list[TopicPartitionKey]) -> None:
-        """Begin at the log's start, or go on from memory; ask how far the partition was told."""
+        """Bring the state into memory; ask how far the partition was told."""
         assert self.source is not None  # noqa: S101 - attached before it starts
         for tp, committed in self.source.committed(tps).items():
             told = self._told(tp, committed)
             with self._lock:
-                part = self._parts.setdefault(tp[1], _Part(Join(self._config.ledger, tp[1])))
+                part = self._parts.get(tp[1])
+                if part is not None:
+                    part.left_s = None
+            restored = self._kept.restore(tp[1], None if part is None else part.join.position, told)
+            if part is None or restored.state is not None:
+                part = _Part(restored.state or Join(self._config.ledger, tp[1]), self._kept.due(restored.size_bytes))
+            with self._lock:
+                self._parts[tp[1]] = part
                 part.quiet_until = told
                 part.acks = Acknowledged()
                 part.ready = True
@@ -89,6 +108,7 @@ class JoinStage:
             for _, p in tps:
                 if p in self._parts:
                     self._parts[p].ready = False
+                    self._parts[p].left_s = self._clock_s()
                 self._telemetry.drop_partition(p, (Level.WATERMARK_LAG, Level.HELD_ROWS, Level.HELD_BYTES))
 
     def lost_rows(self, tp: TopicPartitionKey, wanted: int, low: int) -> None:
@@ -105,7 +125,9 @@ class JoinStage:
         part = self._parts[batch.partition]
         join = part.join
         for offset, message in zip(batch.offsets(), batch.messages, strict=True):
-            self._apply(join, batch, offset, message.value())
+            part.record = message.value() or b""
+            part.due.log_bytes += len(part.record)
+            self._apply(join, batch, offset, part.record)
             if join.position <= part.quiet_until:
                 if join.flush_due or join.position == part.quiet_until:
                     join.skip_flush()
@@ -122,11 +144,20 @@ class JoinStage:
                 join = part.join
                 if part.ready and join.flush_allowed and join.position > join.flushed and self._interval_over(part):
                     self._flush(part)
+        self._forget_moved()
 
-    def _apply(self, join: Join, batch: Batch, offset: int, value: bytes | None) -> None:
+    def _forget_moved(self) -> None:
+        """Free the states of partitions that another worker has had for long."""
+        with self._lock:
+            now_s = self._clock_s()
+            for p, part in list(self._parts.items()):
+                if part.left_s is not None and now_s - part.left_s > MOVED_KEPT_S:
+                    del self._parts[p]
+
+    def _apply(self, join: Join, batch: Batch, offset: int, value: bytes) -> None:
         where = f"{batch.topic}[{batch.partition}] offset {offset}"
         try:
-            join.apply(offset, value or b"")
+            join.apply(offset, value)
         except ForeignRecordError as error:
             raise MismatchError(f"{where}: {error}. Run every worker of the job with one configuration") from error
         except GapError as error:
@@ -156,6 +187,9 @@ class JoinStage:
         self._outputs.send("audit", key, row, acks.sending())
         offset, p = join.flushed, join.partition
         acks.mark(lambda: self._commit(p, offset))
+        keep = self._kept.take(p, join, offset, part.record, part.due)
+        if keep is not None:
+            acks.mark(keep)
         part.last_flush_s = self._clock_s()
         self._measure(join, balanced=audit.balanced)
         waiting = len(join.time.waiting)
@@ -170,6 +204,9 @@ class JoinStage:
         topic = self._config.topic("ledger")
         metadata = orjson.dumps({"ledger": self._topology.topic_id(topic)}).decode()
         self.source.commit({(topic, partition): (offset, metadata)})
+
+    def _lineage(self) -> Lineage:
+        return Lineage(self._topology.topic_id(self._config.topic("ledger")), self._config.config_hash)
 
     def _told(self, tp: TopicPartitionKey, committed: tuple[int, str] | None) -> int:
         """The flush boundary up to which the judges were told; 0 when that is not known of this very topic."""

@@ -2,7 +2,8 @@
 
 One transactional producer for each tallies partition, initialised before the partition is loaded, so that a worker
 that lost it cannot write any more; each transaction carries the position with the group's metadata. A partition that
-comes here is folded from its start, quietly up to that position: what is behind it was written.
+comes here goes on from memory, from a checkpoint or from the log's start (`checkpoints/recovery.py`), quietly up to
+that position: what is behind it was written. Checkpoints are taken when no row is left to write.
 """
 
 import threading
@@ -14,6 +15,8 @@ import orjson
 from streams.ledger.gap import GapError
 from streams.quality.judge import Judge
 from streams.quality.rows import OutputRow
+from streams.runtime.checkpoints.kept import MOVED_KEPT_S, Checkpoints, Kept
+from streams.runtime.checkpoints.rules import Due, Lineage
 from streams.runtime.config.job import Config, TopicNoun
 from streams.runtime.errors import StateError, UnavailableError
 from streams.runtime.kafka.client import Log, TopicPartitionKey
@@ -44,7 +47,10 @@ class _Part:
 
     judge: Judge
     producer: RoundProducer
+    due: Due
     written_to: int = 0
+    record: bytes = b""  # the last one folded
+    left_s: float | None = None  # since when it is another worker's
     rows_to: int = 0
     ready: bool = False
     rows: dict[tuple[str, str], OutputRow] = field(default_factory=dict)  # newest of each key, not written yet
@@ -58,6 +64,7 @@ class JudgeStage:
         config: Config,
         topology: Topology,
         producer: Callable[[str], RoundProducer],
+        checkpoints: Checkpoints,
         *,
         clock_s: Callable[[], float],
         telemetry: Telemetry,
@@ -69,6 +76,11 @@ class JudgeStage:
         self._parts: dict[int, _Part] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
+        self._kept: Kept[Judge] = Kept(
+            "judge", config.topic("tallies"), checkpoints,
+            fresh=lambda p: Judge(config.quality, p), load=lambda p, state: Judge.load(config.quality, p, state),
+            dump=lambda judge: judge.dump(), lineage=self._lineage,
+        )  # fmt: skip
         self.source: Source | None = None
 
     # What the source asks; its threads.
@@ -79,19 +91,27 @@ class JudgeStage:
         return part.judge.position if part is not None and part.ready else None
 
     def load(self, tps: list[TopicPartitionKey]) -> None:
-        """Fence whoever wrote before, then begin at the log's start or go on from memory."""
+        """Fence whoever wrote before, then bring the state into memory."""
         assert self.source is not None  # noqa: S101 - attached before it starts
         for tp in tps:
             with self._lock:
                 old = self._parts.get(tp[1])
+                if old is not None:
+                    old.left_s = None
             producer = self._producer(self._transactional_id(tp[1]))
             producer.init()
             committed = self.source.committed([tp])[tp]
             written_to = self._written(tp, committed)
-            keep = old is not None and max(old.rows_to, old.written_to) <= written_to
-            judge = old.judge if old is not None and keep else Judge(self._config.quality, tp[1])
+            # a state whose rows were lost with the partition cannot bring them again
+            usable = old is not None and max(old.rows_to, old.written_to) <= written_to
+            restored = self._kept.restore(tp[1], old.judge.position if old is not None and usable else None, written_to)
+            if restored.state is None and old is not None:
+                part = _Part(old.judge, producer, old.due, written_to, old.record, ready=True)
+            else:
+                judge = restored.state or Judge(self._config.quality, tp[1])
+                part = _Part(judge, producer, self._kept.due(restored.size_bytes), written_to, ready=True)
             with self._lock:
-                self._parts[tp[1]] = _Part(judge, producer, written_to, ready=True)
+                self._parts[tp[1]] = part
             if old is not None:
                 old.producer.close()
 
@@ -101,6 +121,7 @@ class JudgeStage:
             for _, p in tps:
                 if p in self._parts:
                     self._parts[p].ready = False
+                    self._parts[p].left_s = self._clock_s()
                     self._parts[p].rows = {}  # another one: `write` may be looking through the old
 
     def lost_rows(self, tp: TopicPartitionKey, wanted: int, low: int) -> None:
@@ -117,8 +138,10 @@ class JudgeStage:
         part = self._parts[batch.partition]
         for offset, message in zip(batch.offsets(), batch.messages, strict=True):
             where = f"{batch.topic}[{batch.partition}] offset {offset}"
+            part.record = message.value() or b""
+            part.due.log_bytes += len(part.record)
             try:
-                rows = part.judge.apply(offset, message.value() or b"")
+                rows = part.judge.apply(offset, part.record)
             except GapError as error:
                 raise StateError(
                     f"{where}: {error}. Records of the tallies are missing: it was truncated, or written by something "
@@ -152,6 +175,19 @@ class JudgeStage:
                         f"under the name {self._config.name!r} here. Give one of them another `name` and `prefix`"
                     ) from error
                 self._begin_again(part, partition)
+        if part.ready and not part.rows and part.judge.position >= part.written_to:
+            keep = self._kept.take(partition, part.judge, part.judge.position, part.record, part.due)
+            if keep is not None:
+                keep()
+
+    def forget_moved(self) -> None:
+        """Free the states of partitions that another worker has had for long."""
+        with self._lock:
+            now_s = self._clock_s()
+            for p, part in list(self._parts.items()):
+                if part.left_s is not None and now_s - part.left_s > MOVED_KEPT_S:
+                    part.producer.close()
+                    del self._parts[p]
 
     def close(self) -> None:
         """End the producers."""
@@ -187,6 +223,10 @@ class JudgeStage:
 
     def _transactional_id(self, partition: int) -> str:
         return f"{self._config.name}-judge-{partition}"
+
+    def _lineage(self) -> Lineage:
+        config = f"{self._config.config_hash}+{self._config.quality_hash}"
+        return Lineage(self._topology.topic_id(self._config.topic("tallies")), config)
 
     def _note(self, topic: str) -> dict[str, str]:
         """What a position belongs to: the very topic, and what the rows behind it were made of."""

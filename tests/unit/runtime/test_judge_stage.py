@@ -10,9 +10,12 @@ from streams.formats.columns import Group
 from streams.ledger.cells import CellKind
 from streams.ledger.flush import encode
 from streams.quality.judge import Judge
+from streams.runtime.checkpoints.kept import Checkpoints
+from streams.runtime.checkpoints.rules import Due
 from streams.runtime.config.job import load
 from streams.runtime.errors import StateError, UnavailableError
 from streams.runtime.kafka.client import SILENCE
+from streams.runtime.kafka.producer import Producer
 from streams.runtime.kafka.source import Source
 from streams.runtime.kafka.transactions import FencedError, Offsets, Record
 from streams.runtime.stages import judge as judge_stage
@@ -66,8 +69,11 @@ def stage_with_rows(refusals: int, clock_s: Callable[[], float]) -> tuple[JudgeS
     written: list[Record] = []
     left = [refusals]
     config = replace(load(None, {}), quality=spec_of("5m"))
+    checkpoints = Checkpoints(
+        config, "w", cast("Producer", Surroundings()), telemetry=Telemetry(), log=SILENCE, fail=print
+    )
     stage = JudgeStage(
-        config, cast("Topology", Surroundings()), lambda _: Rounds(written, left),
+        config, cast("Topology", Surroundings()), lambda _: Rounds(written, left), checkpoints,
         clock_s=clock_s, telemetry=Telemetry(), log=SILENCE,
     )  # fmt: skip
     stage.source = cast("Source", Surroundings())
@@ -75,7 +81,7 @@ def stage_with_rows(refusals: int, clock_s: Callable[[], float]) -> tuple[JudgeS
     history.step([((0, Group("m", "1", ("de",))), (CellKind.CONFUSION, "ham", "spam"), 1)])
     judge = Judge(config.quality, 0)
     rows = [row for n, chunk in enumerate(history.flush(0, 1)) for row in judge.apply(n, encode(chunk))]
-    part = _Part(judge, Rounds(written, left), ready=True, rows={(r.stream, r.key): r for r in rows})
+    part = _Part(judge, Rounds(written, left), Due(0, 0.0), ready=True, rows={(r.stream, r.key): r for r in rows})
     stage._parts[0] = part
     assert rows
     return stage, part, written
