@@ -1,4 +1,4 @@
-"""When is each slot final? A heap of times, so that only what ends is looked at. Derived from the counts, never kept."""
+"""When is each slot final? A heap of times: only what ends is looked at. Derived from the counts, so never kept."""
 
 from collections.abc import Iterator
 from heapq import heappop, heappush
