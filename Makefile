@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SIDE_BY_SIDE := -n 2 --dist worksteal
 
 .PHONY: help setup demo test test-fast check format kafka lock clean
 
@@ -21,11 +22,11 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY) ## watch the job on real data: embedded broker, real worker, about a minute
 	$(BIN)/streams demo
 
-test: $(READY) ## all tests; the system tests start a real Kafka
-	$(BIN)/pytest
+test: $(READY) ## all tests, two at a time; the system tests start a real Kafka
+	$(BIN)/pytest $(SIDE_BY_SIDE)
 
 test-fast: $(READY) ## all but the tests on a real Kafka and the simulation
-	$(BIN)/pytest -m "not system" --ignore tests/simulation
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not system" --ignore tests/simulation
 
 check: $(READY) ## lint, format, types, and the rules of the house
 	$(BIN)/ruff check .

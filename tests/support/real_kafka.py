@@ -9,6 +9,7 @@ With `acl=True` there is a second listener with SASL PLAIN and a StandardAuthori
 import argparse
 import atexit
 import os
+import random
 import shutil
 import signal
 import socket
@@ -30,13 +31,22 @@ from tests.support.kafka_jars import fetch_jars
 
 READY_S = 60.0
 STOP_S = 20.0
+PORTS = (15_000, 32_000)
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that are free now."""
-    sockets = [socket.socket() for _ in range(count)]
-    for opened in sockets:
-        opened.bind(("127.0.0.1", 0))
+    """Ports of loopback that are free now, below those that systems give to outgoing connections.
+
+    So nobody takes the port of a broker that is down for a while, and runs of tests side by side hardly ever meet.
+    """
+    chance, sockets = random.SystemRandom(), []
+    while len(sockets) < count:
+        opened = socket.socket()
+        try:
+            opened.bind(("127.0.0.1", chance.randrange(*PORTS)))
+            sockets.append(opened)
+        except OSError:
+            opened.close()
     ports = [int(opened.getsockname()[1]) for opened in sockets]
     for opened in sockets:
         opened.close()
