@@ -174,7 +174,7 @@ class Worker:
         config, topology = self.config, self._topology
         outputs = Outputs(config, self._rows, self.telemetry)
         self._checkpoints = Checkpoints(
-            config, self.name, self._producer("checkpoints"),
+            config, self.name, self._producer("checkpoints"), topology.topic_id,
             telemetry=self.telemetry, log=_log("checkpoints"), fail=self.fail,
         )  # fmt: skip
         self._intake = IntakeStage(

@@ -1,10 +1,11 @@
 """What a stage sees of checkpoints: where a partition goes on from, and how its state is kept from now on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from streams.runtime.checkpoints.cache import Cache
+from streams.runtime.checkpoints.kinds import StateKind
 from streams.runtime.checkpoints.recovery import Recovery, Restored
 from streams.runtime.checkpoints.rules import CheckpointId, Due, Lineage
 from streams.runtime.checkpoints.store import Store
@@ -23,25 +24,13 @@ MOVED_KEPT_S = 600.0
 
 
 class Kept(Generic[T]):
-    """The checkpoints of one stage. `lineage` is asked anew each time: topics are known only when the worker runs."""
+    """The checkpoints of one stage."""
 
-    def __init__(
-        self,
-        stage: str,
-        log_topic: str,
-        parts: "Checkpoints",
-        *,
-        fresh: Callable[[int], T],
-        load: Callable[[int, Mapping[str, Any]], T],
-        dump: Callable[[T], Mapping[str, Any]],
-        lineage: Callable[[], Lineage],
-    ) -> None:
-        self._stage, self._topic, self._parts, self._dump, self._lineage = stage, log_topic, parts, dump, lineage
+    def __init__(self, kind: StateKind[T], parts: "Checkpoints") -> None:
+        self._kind, self._parts = kind, parts
         self._recovery = Recovery(
-            stage, log_topic, parts.config.client,
-            fresh=fresh, load=load, lineage=lineage, store=parts.store, cache=parts.cache,
-            young_ms=2 * parts.config.run.checkpoint_interval_ms, telemetry=parts.telemetry, log=parts.log,
-        )  # fmt: skip
+            kind, parts.config, self._lineage, parts.store, parts.cache, telemetry=parts.telemetry, log=parts.log
+        )
 
     def restore(self, partition: int, memory: int | None, told: int) -> Restored[T]:
         """The state to go on with: see `Recovery.restore`."""
@@ -57,28 +46,32 @@ class Kept(Generic[T]):
         `record` is the one before `position`. The state may change as soon as this returns.
         """
         now_s = monotonic_s()
-        if not due.now(now_s) or self._parts.writer.pending(self._stage, partition):
+        if not due.now(now_s) or self._parts.writer.pending(self._kind.stage, partition):
             return None
         due.taken(now_s)
 
         def done(size_bytes: int) -> None:
             due.size_bytes = size_bytes
 
-        dump = Dump(
-            CheckpointId(self._stage, partition, position, self._parts.name), (self._topic, partition),
-            self._lineage(), record, self._dump(state), done,
-        )  # fmt: skip
-        return lambda: self._parts.writer.put(dump)
+        kind, parts = self._kind, self._parts
+        checkpoint = CheckpointId(kind.stage, partition, position, parts.name)
+        log = parts.config.topic(kind.log), partition
+        dump = Dump(checkpoint, log, self._lineage(), record, kind.dump(state), done)
+        return lambda: parts.writer.put(dump)
+
+    def _lineage(self) -> Lineage:
+        return self._kind.lineage(self._parts.config, self._parts.topic_id)
 
 
 class Checkpoints:
-    """Everything about checkpoints of one worker; `of` makes the view of a stage."""
+    """What all stages of a worker share. `topic_id` tells the id of a topic by name."""
 
     def __init__(
         self,
         config: Config,
         name: str,
         producer: Producer,
+        topic_id: Callable[[str], str],
         *,
         telemetry: Telemetry,
         log: Log,
@@ -86,7 +79,7 @@ class Checkpoints:
     ) -> None:
         """`name` is the worker's; `producer` waits for any length of time."""
         self.config, self.name, self.telemetry, self.log = config, name, telemetry, log
-        self._producer = producer
+        self._producer, self.topic_id = producer, topic_id
         folder = config.run.cache_dir
         self.store = Store(config.client, config.name, config.topic("checkpoints"))
         self.cache = Cache(None if folder is None else Path(folder), config.name, log)

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from streams.runtime.checkpoints.cache import Cache
+from streams.runtime.checkpoints.kinds import StateKind
 from streams.runtime.checkpoints.pack import unpack
 from streams.runtime.checkpoints.rules import Lineage, Manifest, digest, newest_first
 from streams.runtime.checkpoints.store import Store
 from streams.runtime.clock import monotonic_s, wall_ms
+from streams.runtime.config.job import Config
 from streams.runtime.errors import StateError
 from streams.runtime.kafka.client import Log, TopicPartitionKey
 from streams.runtime.kafka.partition_reader import PartitionReader
@@ -33,32 +35,30 @@ class Restored(Generic[T]):
     size_bytes: int = 0
 
 
-class Recovery(Generic[T]):
-    """Finds the states of one stage.
+class UnusableError(Exception):
+    """Why a checkpoint cannot be used."""
 
-    `fresh` makes the state before the first record of a partition, `load` one from a dump (raises ValueError when it
-    cannot).
+
+class Recovery(Generic[T]):
+    """Finds the states of one stage. `lineage` is asked anew each time: topics are known only when the worker runs.
+
+    A cached checkpoint younger than two intervals is taken without asking the topic for a newer one.
     """
 
     def __init__(
         self,
-        stage: str,
-        log_topic: str,
-        client: Mapping[str, Any],
-        *,
-        fresh: Callable[[int], T],
-        load: Callable[[int, Mapping[str, Any]], T],
+        kind: StateKind[T],
+        config: Config,
         lineage: Callable[[], Lineage],
         store: Store,
         cache: Cache,
-        young_ms: int,
+        *,
         telemetry: Telemetry,
         log: Log,
     ) -> None:
-        """A cached checkpoint younger than `young_ms` is taken without asking the topic for a newer one."""
-        self._stage, self._topic, self._client = stage, log_topic, client
-        self._fresh, self._load, self._lineage = fresh, load, lineage
-        self._store, self._cache, self._young_ms = store, cache, young_ms
+        self._kind, self._config, self._lineage = kind, config, lineage
+        self._stage, self._topic = kind.stage, config.topic(kind.log)
+        self._store, self._cache = store, cache
         self._telemetry, self._log = telemetry, log
 
     def restore(self, partition: int, memory: int | None, told: int) -> Restored[T]:
@@ -69,24 +69,24 @@ class Recovery(Generic[T]):
         """
         began_s = monotonic_s()
         tp = (self._topic, partition)
-        with PartitionReader(self._client, f"{self._store.topic}-restore") as reader:
+        with PartitionReader(self._config.client, f"{self._config.name}-restore") as reader:
             low, high = reader.bounds(tp)
             if memory is not None and max(low, told) <= memory <= high:
                 return Restored(None)
-            for manifest, chunks in self._candidates(partition, memory if memory and memory >= low else 0):
+            for origin, manifest, chunks in self._candidates(partition, memory if memory and memory >= low else 0):
                 state = self._from(manifest, chunks, reader, low, high)
                 if state is not None:
                     self._telemetry.observe(Spread.RESTORE, monotonic_s() - began_s, stage=self._stage)
                     self._log.info(
-                        "a state was restored", stage=self._stage, partition=partition, position=manifest.position,
-                        behind=high - manifest.position, bytes=manifest.size_bytes,
+                        "a state was restored", origin=origin, stage=self._stage, partition=partition,
+                        position=manifest.position, behind=high - manifest.position, bytes=manifest.size_bytes,
                         took_s=round(monotonic_s() - began_s, 2),
                     )  # fmt: skip
                     return Restored(state, manifest.size_bytes)
         if memory is not None and memory >= low:
             return Restored(None)
         if low == 0:
-            return Restored(self._fresh(partition))
+            return Restored(self._kind.fresh(self._config, partition))
         raise StateError(
             f"{tp[0]}[{tp[1]}] begins at offset {low} and {self._store.topic} has no whole checkpoint at or above it "
             f"that fits this configuration: counts would be lost. `streams checkpoints --verify` says what is there. "
@@ -94,13 +94,13 @@ class Recovery(Generic[T]):
             f"sources, give the job a new `name` and `prefix`"
         )
 
-    def _candidates(self, partition: int, above: int) -> Iterator[tuple[Manifest, Mapping[int, bytes]]]:
+    def _candidates(self, partition: int, above: int) -> Iterator[tuple[str, Manifest, Mapping[int, bytes]]]:
         """Checkpoints above a position in the order in which they are worth trying."""
         lineage = self._lineage()
         cached = self._cache.load(self._stage, partition)
         if cached is not None and cached[0].of(lineage) and cached[0].position > above:
-            if wall_ms() - cached[0].written_ms < self._young_ms:
-                yield cached
+            if wall_ms() - cached[0].written_ms < 2 * self._config.run.checkpoint_interval_ms:
+                yield "cache", *cached
         else:
             cached = None
         found = self._store.read(self._stage, partition, chunks=True)
@@ -110,38 +110,46 @@ class Recovery(Generic[T]):
             manifests[cached[0].id], chunks[cached[0].id] = cached
         for manifest in newest_first(manifests.values(), lineage):
             if manifest.position > above:
-                yield manifest, chunks.get(manifest.id, {})
+                yield "topic", manifest, chunks.get(manifest.id, {})
 
     def _from(
         self, manifest: Manifest, chunks: Mapping[int, bytes], reader: PartitionReader, low: int, high: int
     ) -> T | None:
-        """The state of a checkpoint; None when it is torn, damaged, or of another log."""
-        why = ""
-        if not manifest.whole(chunks):
-            why = "chunks are missing or damaged"
-        elif not low < manifest.position <= high:
-            why = f"the log has offsets {low} to {high}"
-        elif digest(self._record(reader, manifest)) != manifest.record_hash:
-            why = "the log has another record before it"
-        else:
-            try:
-                state = self._load(manifest.partition, unpack([chunks[n] for n in range(len(manifest.chunks))]))
-            except ValueError as error:
-                why = str(error)
-            else:
-                return state
-        self._log.warning(
-            "a checkpoint is not used", stage=self._stage, partition=manifest.partition, position=manifest.position,
-            writer=manifest.writer, why=why,
-        )  # fmt: skip
-        return None
-
-    def _record(self, reader: PartitionReader, manifest: Manifest) -> bytes:
-        tp: TopicPartitionKey = (self._topic, manifest.partition)
-        return record_before(reader, tp, manifest.position)
+        """The state of a checkpoint; None when it cannot be used."""
+        try:
+            return usable(self._kind, self._config, manifest, chunks, reader, (low, high))
+        except UnusableError as error:
+            self._log.warning(
+                "a checkpoint is not used", stage=self._stage, partition=manifest.partition,
+                position=manifest.position, writer=manifest.writer, why=str(error),
+            )  # fmt: skip
+            return None
 
 
-def record_before(reader: PartitionReader, tp: TopicPartitionKey, position: int) -> bytes:
+def usable(
+    kind: StateKind[T],
+    config: Config,
+    manifest: Manifest,
+    chunks: Mapping[int, bytes],
+    reader: PartitionReader,
+    bounds: tuple[int, int],
+) -> T:
+    """The state of a checkpoint. Raises UnusableError when it is torn, damaged, or not of this log (`bounds`)."""
+    low, high = bounds
+    if not manifest.whole(chunks):
+        raise UnusableError("chunks are missing or damaged")
+    if not low < manifest.position <= high:
+        raise UnusableError(f"the log has offsets {low} to {high}")
+    tp = config.topic(kind.log), manifest.partition
+    if digest(_record_before(reader, tp, manifest.position)) != manifest.record_hash:
+        raise UnusableError("the log has another record before it")
+    try:
+        return kind.load(config, manifest.partition, unpack([chunks[n] for n in range(len(manifest.chunks))]))
+    except ValueError as error:
+        raise UnusableError(str(error)) from error
+
+
+def _record_before(reader: PartitionReader, tp: TopicPartitionKey, position: int) -> bytes:
     """The last record below a position; empty when it is not there."""
     for message in reader.records(tp, position - 1):
         return message.value() or b"" if message.offset() == position - 1 else b""

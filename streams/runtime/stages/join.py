@@ -18,7 +18,8 @@ from streams.ledger.join import ForeignRecordError, Join
 from streams.ledger.rejects import join_row
 from streams.ledger.spec import NO_TIME
 from streams.runtime.checkpoints.kept import MOVED_KEPT_S, Checkpoints, Kept
-from streams.runtime.checkpoints.rules import Due, Lineage
+from streams.runtime.checkpoints.kinds import JOIN
+from streams.runtime.checkpoints.rules import Due
 from streams.runtime.config.job import Config
 from streams.runtime.errors import MismatchError, StateError
 from streams.runtime.kafka.client import Log, TopicPartitionKey
@@ -70,11 +71,7 @@ class JoinStage:
         self._clock_s, self._clock_ms, self._telemetry, self._log = clock_s, clock_ms, telemetry, log
         self._parts: dict[int, _Part] = {}
         self._lock = threading.Lock()
-        self._kept: Kept[Join] = Kept(
-            "join", config.topic("ledger"), checkpoints,
-            fresh=lambda p: Join(config.ledger, p), load=lambda p, state: Join.load(config.ledger, p, state),
-            dump=Join.dump, lineage=self._lineage,
-        )  # fmt: skip
+        self._kept = Kept(JOIN, checkpoints)
         self.source: Source | None = None
 
     # What the source asks; its threads.
@@ -204,9 +201,6 @@ class JoinStage:
         topic = self._config.topic("ledger")
         metadata = orjson.dumps({"ledger": self._topology.topic_id(topic)}).decode()
         self.source.commit({(topic, partition): (offset, metadata)})
-
-    def _lineage(self) -> Lineage:
-        return Lineage(self._topology.topic_id(self._config.topic("ledger")), self._config.config_hash)
 
     def _told(self, tp: TopicPartitionKey, committed: tuple[int, str] | None) -> int:
         """The flush boundary up to which the judges were told; 0 when that is not known of this very topic."""

@@ -16,7 +16,8 @@ from streams.ledger.gap import GapError
 from streams.quality.judge import Judge
 from streams.quality.rows import OutputRow
 from streams.runtime.checkpoints.kept import MOVED_KEPT_S, Checkpoints, Kept
-from streams.runtime.checkpoints.rules import Due, Lineage
+from streams.runtime.checkpoints.kinds import JUDGE
+from streams.runtime.checkpoints.rules import Due
 from streams.runtime.config.job import Config, TopicNoun
 from streams.runtime.errors import StateError, UnavailableError
 from streams.runtime.kafka.client import Log, TopicPartitionKey
@@ -76,11 +77,7 @@ class JudgeStage:
         self._parts: dict[int, _Part] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        self._kept: Kept[Judge] = Kept(
-            "judge", config.topic("tallies"), checkpoints,
-            fresh=lambda p: Judge(config.quality, p), load=lambda p, state: Judge.load(config.quality, p, state),
-            dump=lambda judge: judge.dump(), lineage=self._lineage,
-        )  # fmt: skip
+        self._kept = Kept(JUDGE, checkpoints)
         self.source: Source | None = None
 
     # What the source asks; its threads.
@@ -223,10 +220,6 @@ class JudgeStage:
 
     def _transactional_id(self, partition: int) -> str:
         return f"{self._config.name}-judge-{partition}"
-
-    def _lineage(self) -> Lineage:
-        config = f"{self._config.config_hash}+{self._config.quality_hash}"
-        return Lineage(self._topology.topic_id(self._config.topic("tallies")), config)
 
     def _note(self, topic: str) -> dict[str, str]:
         """What a position belongs to: the very topic, and what the rows behind it were made of."""

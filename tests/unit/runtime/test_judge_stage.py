@@ -70,7 +70,7 @@ def stage_with_rows(refusals: int, clock_s: Callable[[], float]) -> tuple[JudgeS
     left = [refusals]
     config = replace(load(None, {}), quality=spec_of("5m"))
     checkpoints = Checkpoints(
-        config, "w", cast("Producer", Surroundings()), telemetry=Telemetry(), log=SILENCE, fail=print
+        config, "w", cast("Producer", Surroundings()), str, telemetry=Telemetry(), log=SILENCE, fail=print
     )
     stage = JudgeStage(
         config, cast("Topology", Surroundings()), lambda _: Rounds(written, left), checkpoints,
