@@ -15,6 +15,7 @@ import typer
 from streams import __version__
 from streams.cli.advance import advance
 from streams.cli.check import check
+from streams.cli.checkpoints import checkpoints
 from streams.cli.demo import demo
 from streams.cli.replay import LISTS, replay
 from streams.cli.run import run as run_worker
@@ -41,6 +42,7 @@ app.command("topics", rich_help_panel=_RUN)(topics)
 app.command("run", rich_help_panel=_RUN)(run_worker)
 app.command("status", rich_help_panel=_LOOK)(status)
 app.command("tail", rich_help_panel=_LOOK)(tail)
+app.command("checkpoints", rich_help_panel=_LOOK)(checkpoints)
 app.command("sources", rich_help_panel=_LOOK)(sources)
 app.command("advance", rich_help_panel=_STEER)(advance)
 
