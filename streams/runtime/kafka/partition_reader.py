@@ -38,12 +38,23 @@ class PartitionReader:
         })  # fmt: skip
 
     def bounds(self, tp: TopicPartitionKey) -> tuple[int, int]:
-        """The offset of the first record still there, and the one after the last."""
-        try:
-            low, high = self._consumer.get_watermark_offsets(TopicPartition(*tp), timeout=self._patience_s)
-        except KafkaException as raised:
-            raise self._final(error_of(raised), tp) from raised
-        return low, high
+        """The offset of the first record still there, and the one after the last.
+
+        A leader that is just being elected, as after a topic was made, is asked again.
+        """
+        until_s = monotonic_s() + self._patience_s
+        while True:
+            try:
+                low, high = self._consumer.get_watermark_offsets(
+                    TopicPartition(*tp), timeout=max(0.1, until_s - monotonic_s())
+                )
+            except KafkaException as raised:
+                error = error_of(raised)
+                if monotonic_s() > until_s or error.code() in UNKNOWN_TOPIC or verdict(error, "") is not None:
+                    raise self._final(error, tp) from raised
+                self._consumer.poll(_WAIT_S)
+            else:
+                return low, high
 
     def records(self, tp: TopicPartitionKey, begin: int) -> Iterator[Message]:
         """The records from an offset (or the first one still there after it) to the present end."""
