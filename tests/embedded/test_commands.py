@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from tests.support.workers import wait_for
 pytestmark = pytest.mark.embedded
 
 RECORDS = 3_000
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 Ask = Callable[..., dict[str, Any]]
 
@@ -56,7 +57,8 @@ class Job:
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Iterator[Job]:
+def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Job]:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # a worker that is killed leaves files
     with ExitStack() as stack:
         made = Job(stack, tmp_path)
         made.load(RECORDS)
@@ -115,7 +117,7 @@ def test_a_history_is_read_advanced_and_final(job: Job, ask: Ask, capfdbinary: p
     written = ask("advance", "-c", job.config)
     assert written["code"] == 0
     assert (written["unread"], sum(written["ends"].values())) == (0, RECORDS)
-    found = status_when(lambda it: "history was ended" in it["headline"], "the history is ended", ask, job)
+    found = status_when(lambda it: "history was ended" in it.get("headline", ""), "the history is ended", ask, job)
     assert {p["watermark"] for p in found["partitions"]} == {written["to"]}
     assert {s["why"] for s in found["sources"]} == {""}
 
@@ -133,11 +135,7 @@ def test_an_advance_that_would_do_harm_is_refused(job: Job, ask: Ask) -> None:
     assert ask("advance", "-c", job.config, "--to", "2033-01-01T00:00:00")["code"] == 2
     forced = ask("advance", "-c", job.config, "--to", "2033-01-01T00:00:00Z", "--force")
     assert (forced["code"], forced["to"]) == (0, "2033-01-01T00:00:00.000Z")
-    wait_for(
-        lambda: {p["watermark"] for p in ask("status", "-c", job.config)["partitions"]} == {forced["to"]},
-        "time is advanced",
-        DEADLINE_S,
-    )
+    status_when(lambda it: {p["watermark"] for p in it.get("partitions", [])} == {forced["to"]}, "moved", ask, job)
 
 
 def test_the_end_of_a_history_is_not_guessed_before_all_of_it_is_read(job: Job, ask: Ask) -> None:
@@ -168,7 +166,7 @@ def test_a_source_is_retired_by_its_full_name_only(
     assert ask("sources", "-c", job.config, "--retire", names[0])["retired"] == names[0]
 
     def is_retired() -> bool:
-        found = ask("sources", "-c", job.config)["sources"]
+        found = ask("sources", "-c", job.config).get("sources", [])
         return [s["why"] == "retired" for s in found] == [name == names[0] for name in names]
 
     wait_for(is_retired, "the source is retired", DEADLINE_S)
@@ -179,7 +177,7 @@ def test_a_worker_that_is_gone_is_noticed(job: Job, ask: Ask, monkeypatch: pytes
     monkeypatch.setattr(status_report, "QUIET_S", 2.0)
     os.kill(job.worker, signal.SIGKILL)
     words = "not running: no worker has written for"
-    found = status_when(lambda it: it["headline"].startswith(words), "nobody is seen to write", ask, job)
+    found = status_when(lambda it: it.get("headline", "").startswith(words), "nobody is seen to write", ask, job)
     assert found["code"] == 1
 
 
@@ -205,7 +203,7 @@ def test_watching_prints_a_line_a_look_where_nobody_sees_pictures(
         if next(looks, "over") == "over":
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("streams.cli.status.time.sleep", pause)
+    monkeypatch.setattr("streams.cli.status.time", SimpleNamespace(sleep=pause))  # its own clock, not everybody's
     with contextlib.suppress(KeyboardInterrupt):
         assert main(["status", "-c", job.config, "--watch"]) == 130
     assert len(capfdbinary.readouterr().out.splitlines()) == 3

@@ -170,7 +170,8 @@ class Job:
         with log_file.open("wb") as log:
             process = subprocess.Popen(
                 command + (["--embedded"] if self.embedded else []),
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={**os.environ, **self.env},
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                env={**os.environ, "TMPDIR": str(self.folder), **self.env},  # a worker that is killed leaves files
             )  # fmt: skip
         self.workers.append(WorkerProcess(process, port, log_file))
         return self.workers[-1]
@@ -224,6 +225,10 @@ class Job:
             return read_status(self.config)
         except StreamsError:
             return []
+
+    def at_work(self, position: int) -> bool:
+        """Whether a ledger partition is beyond a position."""
+        return any(status.position > position for status in self.status())
 
     def drained(self) -> bool:
         """Whether every ledger partition has every source up to its present end."""
@@ -294,12 +299,21 @@ class Job:
         self.check_logs()
 
     def check_audits(self, predictions: int, labels: int) -> None:
-        """Every audit ever written balances, and the last ones add up to what was sent."""
-        audits = self.rows("audit")
-        assert [row.value for row in audits if not row.value["balanced"]] == []
-        last = newest(audits).values()
-        assert sum(a["predictions_received"] for a in last) == predictions
-        assert sum(a["labels_received"] for a in last) == labels
+        """Every audit ever written balances, and the last ones add up to what was sent.
+
+        An audit comes with the flush and the status from before it, so the last audits may still be on their way.
+        """
+        names, sent = ("predictions_received", "labels_received"), (predictions, labels)
+        found: list[tuple[int, ...]] = []
+
+        def add_up() -> bool:
+            found.append(tuple(self.audit_sum(name) for name in names))
+            return found[-1] == sent
+
+        with contextlib.suppress(AssertionError):
+            wait_for(add_up, "the audits add up")
+        assert found[-1] == sent
+        assert [row.value for row in self.rows("audit") if not row.value["balanced"]] == []
 
     def check_logs(self) -> None:
         """No worker said `error` or worse, and there is no traceback."""

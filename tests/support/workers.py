@@ -81,6 +81,7 @@ class Worker:
         limits: Limits | None = None,
         skip_lost: bool = True,
         before_load: Callable[[TopicPartitionKey], None] = lambda _key: None,
+        session_ms: int = SESSION_MS,
         **options: Any,
     ) -> None:
         self.store = store or Store()
@@ -100,7 +101,7 @@ class Worker:
         self.source = Source(
             "test", topics, group, self, {**cluster.client, **options.pop("client", {})},
             deliver=self._queue.put, fail=self.failures.append, clock_ms=lambda: int(time.time() * 1000),
-            log=self.journal, limits=replace(limits or Limits(), session_ms=SESSION_MS), **options,
+            log=self.journal, limits=replace(limits or Limits(), session_ms=session_ms), **options,
         )  # fmt: skip
         self._thread = threading.Thread(target=self._apply_all, daemon=True)
         self._thread.start()

@@ -66,6 +66,11 @@ def pause_at_random(chance: random.Random, least_s: float, most_s: float) -> Non
     threading.Event().wait(chance.uniform(least_s, most_s))
 
 
+def lost_partitions(worker: WorkerProcess) -> bool:
+    """Whether it was told that partitions were taken from it."""
+    return any(line.get("event") == "partitions given up" and line["lost"] for line in worker.events)
+
+
 def kill_in_turn(job: Job, chance: random.Random, start: Callable[[int], WorkerProcess]) -> None:
     """Kill the workers one after the other, whatever they are doing, and start each again at once."""
     slots = [start(slot) for slot in range(WORKERS)]
@@ -110,7 +115,7 @@ def test_a_worker_that_slept_past_its_session_changes_nothing_when_it_wakes(
         job.wait(lambda: all(worker.ready for worker in job.workers), "three workers are ready")
         loader = Loader(job, job.lines_of(logs), 8_000)
         loader.start()
-        job.wait(lambda: job.status() and job.status()[0].position > 20, "the job is at work")
+        job.wait(lambda: job.at_work(20), "the job is at work")
         pause_at_random(chance, 0.0, 1.0)
         sleeper = job.workers[chance.randrange(WORKERS)]
         sleeper.signal(signal.SIGSTOP)
@@ -120,7 +125,7 @@ def test_a_worker_that_slept_past_its_session_changes_nothing_when_it_wakes(
             before = {noun: len(job.rows(noun)) for noun in ("windows", "classes")}
         finally:
             sleeper.signal(signal.SIGCONT)
-        job.wait(lambda: sleeper.ready and sleeper.says("partitions assigned"), "the sleeper is back")
+        job.wait(lambda: lost_partitions(sleeper) and sleeper.ready, "the sleeper knows, and is back")
         job.wait(lambda: job.drained() and job.judged(), "everything is as it was", DEADLINE_S)
         job.check(logs)
         check_order(job)

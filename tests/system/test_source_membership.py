@@ -11,12 +11,13 @@ pytestmark = pytest.mark.system
 def test_a_static_member_that_restarts_quickly_moves_nothing(cluster: RealCluster) -> None:
     topic, group, store = new_name("t"), new_name("g"), Store()
     cluster.create_topic(topic, 4)
-    stays = Worker(cluster, [topic], group, store, instance_id="stays")
-    goes = Worker(cluster, [topic], group, store, instance_id="goes")
+    long_ms = 30_000  # quickly is: within the session, however slow the machine
+    stays = Worker(cluster, [topic], group, store, instance_id="stays", session_ms=long_ms)
+    goes = Worker(cluster, [topic], group, store, instance_id="goes", session_ms=long_ms)
     wait_for(lambda: len(stays.source.assigned()) == 2 and len(goes.source.assigned()) == 2, "they share")
     mine, rebalances = stays.source.assigned(), stays.source.stats.rebalances
     goes.stop()
-    back = Worker(cluster, [topic], group, store, instance_id="goes")
+    back = Worker(cluster, [topic], group, store, instance_id="goes", session_ms=long_ms)
     wait_for(lambda: len(back.source.assigned()) == 2, "it has its partitions again")
     holds_for(lambda: stays.source.assigned() == mine, "the other keeps its own", 1.0)
     assert stays.source.stats.rebalances == rebalances

@@ -52,6 +52,12 @@ def committed(consumer: Consumer, tp: TopicPartition) -> bool:
     return True
 
 
+def retired(job: Job, sources: Sequence[SourceId]) -> bool:
+    """Whether every ledger partition knows these sources and that they are taken out."""
+    known = [status.sources.get(str(source)) for status in job.status() for source in sources]
+    return len(known) == job.partitions * len(sources) and all(k is not None and k.why == "retired" for k in known)
+
+
 def fed_and_stopped(job: Job, lines: list[Delivery]) -> None:
     """A worker has read these lines, and is gone."""
     worker = job.start_ready()
@@ -67,7 +73,7 @@ def test_a_broker_that_goes_and_comes_back_costs_nothing(
         lines = job.lines_of(logs)
         worker = job.start_ready()
         job.play_lines(lines[:2000])
-        job.wait(lambda: job.status() and job.status()[0].position > 4, "the job is at work")
+        job.wait(lambda: job.at_work(4), "the job is at work")
         kafka.kill()
         try:
             job.wait(lambda: worker.says("no broker can be reached; waiting"), "the outage is said")
@@ -111,10 +117,7 @@ def test_a_raw_topic_made_again_is_a_new_source_and_the_old_one_can_be_retired(
         old = [SourceId(topic, partition, old_id) for partition in range(job.raw_partitions[0])]
         for source in old:
             retire(job.config, source)
-        job.wait(
-            lambda: all(s.sources[str(source)].why == "retired" for s in job.status() for source in old),
-            "the old sources are retired",
-        )
+        job.wait(lambda: retired(job, old), "the old sources are retired")
         job.finish()
         job.check(logs)
 
@@ -171,10 +174,9 @@ def test_records_that_retention_deletes_before_they_are_read_are_counted_as_skip
         worker = job.start()
         job.wait(job.drained, "everything that is left is read")
         job.wait(lambda: job.audit_sum("skipped") == 37, "the gap is in the audit")
-        assert job.audit_sum("predictions_received") == len(lines) - 37
+        job.check_audits(len(lines) - 37, 0)
         warnings = [
             line for line in worker.events if line["level"] == "warning" and "deleted by retention" in line["event"]
         ]
         assert [(w["topic"], w["partition"], w["lost"]) for w in warnings] == [(*key, 37)]
-        job.check_audits(len(lines) - 37, 0)
         job.check_logs()
