@@ -158,12 +158,12 @@ class Telemetry:
         values = [str(labels[label]) for label in metric.labels]
         self._gauges[name].remove(*values)
 
-    def drop_partition(self, partition: int, names: Iterable[Level] | None = None) -> None:
-        """Forget every series of levels with this `partition` label, of all levels or of those named."""
+    def drop_partition(self, partition: int, names: Iterable[Level] | None = None, **labels: str) -> None:
+        """Forget every series of levels with this `partition` label (and `labels`), of all levels or of those named."""
         for name in Level if names is None else names:
             gauge = self._gauges[name]
             if "partition" in next(metric for metric in METRICS if metric.name is name).labels:
-                gauge.remove_by_labels({"partition": str(partition)})
+                gauge.remove_by_labels({"partition": str(partition), **labels})
 
     def page(self) -> bytes:
         """The body of /metrics, in the text format of Prometheus (`CONTENT_TYPE`)."""

@@ -39,6 +39,9 @@ class Found:
             self.manifests[checkpoint] = _DECODER.decode(value)
         except msgspec.DecodeError:
             self.damaged.add(checkpoint)
+            self.manifests.pop(checkpoint, None)  # the last record of a key is the one that counts
+        else:
+            self.damaged.discard(checkpoint)
 
     def _remove(self, checkpoint: CheckpointId, part: int | str) -> None:
         parts = self.parts.get(checkpoint, set())

@@ -187,7 +187,7 @@ class CheckpointWriter:
             self._log.info("a log could not be trimmed; trying at the next checkpoint", topic=log[0], why=str(error))
         except (NotPermittedError, TopicError) as error:
             self._trims = False
-            self._log.warning("the logs are not trimmed and grow: see docs/operation.md", topic=log[0], why=str(error))
+            self._log.warning("a log cannot be trimmed and grows", topic=log[0], why=str(error))
 
     def _send(self, checkpoint: CheckpointId, parts: list[tuple[int | str, bytes]]) -> bool:
         """Send these parts; whether all were acknowledged before the worker stopped. A broker may take any time."""

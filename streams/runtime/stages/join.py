@@ -107,6 +107,7 @@ class JoinStage:
                     self._parts[p].ready = False
                     self._parts[p].left_s = self._clock_s()
                 self._telemetry.drop_partition(p, (Level.WATERMARK_LAG, Level.HELD_ROWS, Level.HELD_BYTES))
+                self._telemetry.drop_partition(p, (Level.CHECKPOINT_TIME, Level.CHECKPOINT_BYTES), stage="join")
 
     def lost_rows(self, tp: TopicPartitionKey, wanted: int, low: int) -> None:
         """Records of the ledger are gone: nothing can be counted without them."""

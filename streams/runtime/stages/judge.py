@@ -25,7 +25,7 @@ from streams.runtime.kafka.source import Source
 from streams.runtime.kafka.stage import Batch
 from streams.runtime.kafka.transactions import FencedError, RoundProducer
 from streams.runtime.stages.outputs import encode
-from streams.runtime.telemetry import Count, Telemetry
+from streams.runtime.telemetry import Count, Level, Telemetry
 from streams.runtime.topology import Topology
 
 FENCED_FOR_S = 60.0
@@ -119,6 +119,7 @@ class JudgeStage:
                 if p in self._parts:
                     self._parts[p].ready = False
                     self._parts[p].left_s = self._clock_s()
+                    self._telemetry.drop_partition(p, (Level.CHECKPOINT_TIME, Level.CHECKPOINT_BYTES), stage="judge")
                     self._parts[p].rows = {}  # another one: `write` may be looking through the old
 
     def lost_rows(self, tp: TopicPartitionKey, wanted: int, low: int) -> None:
