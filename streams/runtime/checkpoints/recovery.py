@@ -10,12 +10,12 @@ Else nothing is guessed: StateError says what is missing. Runs in loader threads
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from streams.runtime.checkpoints.cache import Cache
 from streams.runtime.checkpoints.kinds import StateKind
 from streams.runtime.checkpoints.pack import unpack
-from streams.runtime.checkpoints.rules import Lineage, Manifest, digest, newest_first
+from streams.runtime.checkpoints.rules import CheckpointId, Lineage, Manifest, digest, newest_first
 from streams.runtime.checkpoints.store import Store
 from streams.runtime.clock import monotonic_s, wall_ms
 from streams.runtime.config.job import Config
@@ -33,6 +33,10 @@ class Restored(Generic[T]):
 
     state: T | None
     size_bytes: int = 0
+
+
+_TAIL = 64
+"""Offsets before the end of the checkpoints topic that are looked at first: the newest checkpoint of most jobs."""
 
 
 class UnusableError(Exception):
@@ -97,20 +101,21 @@ class Recovery(Generic[T]):
     def _candidates(self, partition: int, above: int) -> Iterator[tuple[str, Manifest, Mapping[int, bytes]]]:
         """Checkpoints above a position in the order in which they are worth trying."""
         lineage = self._lineage()
+        tried: set[CheckpointId] = set()
         cached = self._cache.load(self._stage, partition)
         if cached is not None and cached[0].of(lineage) and cached[0].position > above:
-            if wall_ms() - cached[0].written_ms < 2 * self._config.run.checkpoint_interval_ms:
+            young_ms = 2 * self._config.run.checkpoint_interval_ms
+            if wall_ms() - cached[0].written_ms < young_ms:
+                tried.add(cached[0].id)
                 yield "cache", *cached
-        else:
-            cached = None
-        found = self._store.read(self._stage, partition, chunks=True)
-        chunks: dict[Any, Mapping[int, bytes]] = {**found.chunks}
-        manifests = dict(found.manifests)
-        if cached is not None:
-            manifests[cached[0].id], chunks[cached[0].id] = cached
-        for manifest in newest_first(manifests.values(), lineage):
-            if manifest.position > above:
-                yield "topic", manifest, chunks.get(manifest.id, {})
+        for back in (_TAIL, None):
+            found = self._store.read(self._stage, partition, chunks=True, back=back)
+            for manifest in newest_first(found.manifests.values(), lineage):
+                chunks = found.chunks.get(manifest.id, {})
+                cut_off = back is not None and not manifest.whole(chunks)
+                if manifest.position > above and manifest.id not in tried and not cut_off:
+                    tried.add(manifest.id)
+                    yield "topic", manifest, chunks
 
     def _from(
         self, manifest: Manifest, chunks: Mapping[int, bytes], reader: PartitionReader, low: int, high: int

@@ -4,7 +4,7 @@ The topic is compacted, so what is read is little more than the checkpoints that
 every stage's partition p. Records of others (the pin) are passed over.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,24 +63,13 @@ class Store:
         self.topic = topic
         self._client, self._name = client, f"{job}-checkpoints"
 
-    def read(self, stage: str, partition: int, *, chunks: bool) -> Found:
-        """What is there of a stage's partition. Raises as PartitionReader does."""
-        return self.read_all(partition, chunks=chunks).get((stage, partition), Found())
-
-    def read_all(self, partition: int, *, chunks: bool) -> dict[tuple[str, int], Found]:
-        """What is there in a partition of the topic, by stage and partition."""
-        found: dict[tuple[str, int], Found] = {}
+    def read(self, stage: str, partition: int, *, chunks: bool, back: int | None = None) -> Found:
+        """What is there of a stage's partition, or in the last `back` offsets of it. Raises as PartitionReader does."""
+        found, tp = Found(), (self.topic, partition)
         with PartitionReader(self._client, self._name) as reader:
-            for key, value in self._records(reader, partition):
-                parsed = parse_key(key)
-                if parsed is not None:
-                    checkpoint, part = parsed
-                    place = found.setdefault((checkpoint.stage, checkpoint.partition), Found())
-                    place.take(checkpoint, part, value, keep=chunks)
+            low, high = reader.bounds(tp)
+            for message in reader.records(tp, low if back is None else max(low, high - back)):
+                parsed = parse_key(message.key())
+                if parsed is not None and (parsed[0].stage, parsed[0].partition) == (stage, partition):
+                    found.take(*parsed, message.value(), keep=chunks)
         return found
-
-    def _records(self, reader: PartitionReader, partition: int) -> Iterator[tuple[bytes | None, bytes | None]]:
-        tp = (self.topic, partition)
-        low, _ = reader.bounds(tp)
-        for message in reader.records(tp, low):
-            yield message.key(), message.value()

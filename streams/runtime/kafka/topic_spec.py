@@ -18,11 +18,11 @@ LOG_CONFIG: Mapping[str, str] = {
 CHECKPOINT_CONFIG: Mapping[str, str] = {
     "cleanup.policy": "compact",
     "max.message.bytes": "1048588",
-    "segment.bytes": "33554432",
+    "segment.bytes": "16777216",
     "segment.ms": "3600000",
     "min.cleanable.dirty.ratio": "0.1",
 }
-"""A worker reads all of its partition to find a checkpoint: what is obsolete must go soon."""
+"""Whoever looks for more than the newest checkpoint reads all of a partition: what is obsolete must go soon."""
 
 CHECKED = ("cleanup.policy", "retention.ms")
 """The settings of an existing topic that must be as planned; others are the operator's business."""
