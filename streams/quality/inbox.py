@@ -5,7 +5,10 @@ repeat, a zombie or a replay and is ignored; what begins above it is a gap and s
 `applied` only grows, and a flush is taken whole or not at all.
 """
 
-from streams.ledger.flush import Flush
+from collections.abc import Mapping
+from typing import Any
+
+from streams.ledger.flush import Flush, decode, encode
 from streams.ledger.gap import GapError
 
 MAX_WRITERS = 16
@@ -53,6 +56,28 @@ class Inbox:
         for writer in [w for w, waiting in unfinished.items() if waiting[0].end <= chunk.end]:
             del unfinished[writer]
         return chunks
+
+    def dump(self) -> dict[str, object]:
+        """Everything; for `load`."""
+        return {
+            "applied": list(self.applied),
+            # writer by writer, the one longest silent first; chunks name their writer
+            "unfinished": [
+                [encode(chunk) for chunks in unfinished.values() for chunk in chunks] for unfinished in self._unfinished
+            ],
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Fill an empty inbox with what `dump` gave. Raises ValueError when that is damaged."""
+        applied, unfinished = list(state["applied"]), state["unfinished"]
+        if not len(applied) == len(unfinished) == len(self.applied):
+            raise ValueError(f"a state of {len(applied)} ledger partitions, but there are {len(self.applied)}")
+        self.applied = applied
+        for partition, records in enumerate(unfinished):
+            for chunk in map(decode, records):
+                if chunk.ledger_partition != partition:
+                    raise ValueError(f"a chunk of ledger partition {chunk.ledger_partition} waits at {partition}")
+                self._unfinished[partition].setdefault(chunk.writer, []).append(chunk)
 
     @property
     def waiting(self) -> int:

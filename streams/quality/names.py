@@ -4,6 +4,9 @@ Every flush numbers its names by itself. The judge's own numbers depend on the o
 in, so they never show: rows are sorted by name, and sums of ratios do not depend on their order.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from streams.formats.columns import Group
 from streams.ledger.spec import Timing
 from streams.quality.spec import QualitySpec
@@ -69,6 +72,19 @@ class Names:
                 self.series[d].append((line, value))
             self.series_of[d].append(series)
         return number
+
+    def dump(self) -> dict[str, object]:
+        """The names in the order of their numbers; for `load`."""
+        return {"classes": list(self.classes), "groups": [[g.model, g.version, *g.segments] for g in self._groups]}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Number the names that `dump` gave as they were. Raises ValueError when they cannot have been."""
+        for name in state["classes"]:
+            self.class_number(name)
+        for model, version, *segments in state["groups"]:
+            self.group_number(Group(model, version, tuple(segments)))
+        if (len(self.classes), len(self._groups)) != (len(state["classes"]), len(state["groups"])):
+            raise ValueError("a name is numbered twice")
 
     def _line_number(self, model: str, version: str) -> int:
         number = self._lines.setdefault((model, version), len(self.lines))

@@ -6,8 +6,10 @@ the order, the cuts into flushes and the repeats. Invariant: a slot is forgotten
 pane can change.
 """
 
-from heapq import heappop, heappush
-from typing import NamedTuple
+from collections.abc import Mapping
+from heapq import heapify, heappop, heappush
+from itertools import chain, islice, pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,9 @@ A round takes long when one ledger partition is silent."""
 _CELL_BYTES = 16  # a code and a count
 
 
+_GROUP = (1 << 32) - 1  # the bits of a slot's key that name the group
+
+
 class Changes(NamedTuple):
     """Changed counts as columns of equal length; a cell (group, pane, code) may come more than once."""
 
@@ -35,6 +40,13 @@ class Changes(NamedTuple):
     pane: Ints
     code: Ints
     n: Ints
+
+    @classmethod
+    def joined(cls, parts: list["Changes"]) -> "Changes":
+        """All of the parts, one behind the other."""
+        if not parts:
+            return cls(*(np.zeros(0, np.int64) for _ in cls._fields))
+        return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def sum_by(key: Ints, n: Ints) -> tuple[Ints, Ints]:
@@ -99,13 +111,10 @@ class Shares:
 
     def drain(self) -> Changes:
         """The changes since the last time, each cell once."""
-        pending, self._pending = self._pending, []
-        if not pending:
-            none = np.zeros(0, np.int64)
-            return Changes(none, none, none, none)
-        group, pane, code, n = (np.concatenate(part) for part in zip(*pending, strict=True))
+        changes, self._pending, self._add_up_at = Changes.joined(self._pending), [], MAX_PENDING_CELLS
+        group, pane, code, n = changes
         if not len(n):
-            return Changes(group, pane, code, n)
+            return changes
         lowest, width = int(pane.min()), int(group.max()) + 1
         pairs, slot = np.unique((pane - lowest) * width + group, return_inverse=True)
         return _reduced(pairs % width, pairs // width + lowest, slot, code, n)
@@ -116,6 +125,80 @@ class Shares:
             _, line, pane = heappop(self._due)
             self._slots.pop((line, pane), None)
 
+    def told(self) -> Changes:
+        """All that is counted here without the changes that wait: what the windows were given of it."""
+        key, size, data = self._columns_of_slots()
+        cells = np.frombuffer(data, np.int64).reshape(-1, 2)
+        panes = np.array([pane for _, pane in self._slots], np.int64)
+        pane = np.repeat(panes, [len(shares) for shares in self._slots.values()])
+        counted = Changes(np.repeat(key & _GROUP, size), np.repeat(pane, size), cells[:, 0], cells[:, 1])
+        waiting = Changes.joined(self._pending)
+        return Changes.joined([counted, waiting._replace(n=-waiting.n)])
+
+    def dump(self) -> dict[str, object]:
+        """Everything, as bytes of columns; for `load`."""
+        key, size, data = self._columns_of_slots()
+        return {
+            "panes": np.array(list(self._slots), np.int64).tobytes(),
+            "shares": np.array([len(shares) for shares in self._slots.values()], np.int64).tobytes(),
+            "keys": key.tobytes(),
+            "sizes": size.tobytes(),
+            "cells": data,
+            "pending": [column.tobytes() for column in Changes.joined(self._pending)],
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Fill empty shares with what `dump` gave, once the names are there. Raises ValueError when it is damaged."""
+        flat, shares, key, size = (np.frombuffer(state[x], np.int64) for x in ("panes", "shares", "keys", "sizes"))
+        panes, data, waiting = (
+            flat.reshape(-1, 2),
+            state["cells"],
+            [np.frombuffer(c, np.int64) for c in state["pending"]],
+        )
+        if (
+            len(panes) != len(shares)
+            or len(key) != len(size)
+            or int(shares.sum()) != len(key)
+            or int(size.sum()) * _CELL_BYTES != len(data)
+            or min([0, *shares, *size]) < 0
+            or len({len(column) for column in waiting}) > 1
+        ):
+            raise ValueError("the columns of the shares do not belong together")
+        pending = Changes(*waiting)
+        line = np.array(self._names.line_of, np.int64)
+        partition, group = key >> 32, key & _GROUP
+        known = [group.max(initial=-1), pending.group.max(initial=-1)] < np.array(len(line))
+        if not known.all() or pending.group.min(initial=0) < 0 or (line[group] != np.repeat(panes[:, 0], shares)).any():
+            raise ValueError("a share is of a group that has no name")
+        if not ((partition >= 0) & (partition < self._spec.ledger_partitions)).all():
+            raise ValueError("a share is of a ledger partition that does not exist")
+        self._check_codes(np.concatenate((np.frombuffer(data, np.int64)[::2], pending.code)))
+        ends = (np.cumsum(size) * _CELL_BYTES).tolist()
+        cells = zip(key.tolist(), (data[begin:end] for begin, end in pairwise([0, *ends])), strict=True)
+        places = [(number, pane) for number, pane in panes.tolist()]
+        self._slots = {place: dict(islice(cells, n)) for place, n in zip(places, shares.tolist(), strict=True)}
+        self._due = [(self._due_ms(number, pane), number, pane) for number, pane in places]
+        heapify(self._due)
+        self._pending = [pending] if len(pending.n) else []
+
+    def _columns_of_slots(self) -> tuple[Ints, Ints, bytes]:
+        """Key and number of cells of every share, and their cells one behind the other."""
+        cells = list(chain.from_iterable(shares.values() for shares in self._slots.values()))
+        key = np.fromiter(chain.from_iterable(self._slots.values()), np.int64, len(cells))
+        size = np.fromiter(map(len, cells), np.int64, len(cells)) // _CELL_BYTES
+        return key, size, b"".join(cells)
+
+    def _check_codes(self, code: Ints) -> None:
+        actual, predicted = code >> SHIFT, code & UNLABELLED
+        classes = len(self._names.classes)
+        named = (predicted < classes) & ((actual >= 0) & (actual < classes) | (actual == UNLABELLED))
+        if not (named | (code == CORRECTED)).all():
+            raise ValueError("a share counts a class that has no name")
+
+    def _due_ms(self, line: int, pane: int) -> int:
+        """From which watermark on no window needs a pane of a line."""
+        return self._spec.last_end(pane) + self._names.lines[line].timing.final_ms
+
     def _replace(self, pane: int, group: int, key: int, share: bytes) -> bytes:
         line = self._names.line_of[group]
         shares = self._slots.get((line, pane))
@@ -123,8 +206,7 @@ class Shares:
             if not share:
                 return b""
             shares = self._slots[line, pane] = {}
-            due = self._spec.last_end(pane) + self._names.lines[line].timing.final_ms
-            heappush(self._due, (due, line, pane))
+            heappush(self._due, (self._due_ms(line, pane), line, pane))
         old = shares.pop(key, b"")
         if share:
             shares[key] = share

@@ -105,6 +105,24 @@ def margins_of(delta: Mapping[int, int]) -> Margins:
     return margins
 
 
+def changed_classes(delta: Mapping[int, int]) -> set[int]:
+    """The classes of which a change moves any margin: `margins_of(delta).classes()`, faster."""
+    margins: Delta = {}
+    get = margins.get
+    for code, n in delta.items():
+        if code < 0:
+            continue
+        actual, predicted = code >> SHIFT, code & UNLABELLED
+        margins[predicted << 2] = get(predicted << 2, 0) + n  # of_class
+        if actual != UNLABELLED:
+            support, labelled = actual << 2 | 1, predicted << 2 | 2
+            margins[support] = get(support, 0) + n
+            margins[labelled] = get(labelled, 0) + n
+            if actual == predicted:
+                margins[actual << 2 | 3] = get(actual << 2 | 3, 0) + n  # hits
+    return {key >> 2 for key, n in margins.items() if n}
+
+
 def total(parts: Iterable[Margins]) -> Margins:
     """The margins of several tables together."""
     result = Margins()

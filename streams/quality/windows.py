@@ -9,7 +9,11 @@ Invariant: after a window's final rows nothing is kept of it, and a bucket goes 
 it.
 """
 
-from heapq import heappop, heappush
+from collections.abc import Mapping
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+import numpy as np
 
 from streams.ledger.spec import NO_TIME
 from streams.quality.buckets import Bucket, BucketChange, add_up, bucket_changes, no_change
@@ -17,7 +21,7 @@ from streams.quality.names import Line, Names
 from streams.quality.rows import Moment, OutputRow, Place, RowWriter, Status
 from streams.quality.shares import Changes
 from streams.quality.spec import QualitySpec, WindowSpec
-from streams.quality.table import UNLABELLED, margins_of, split
+from streams.quality.table import UNLABELLED, changed_classes, split
 from streams.quality.views import View, views
 
 Key = tuple[int, int, int]
@@ -30,9 +34,9 @@ class _Life:
     __slots__ = ("emptied", "shown", "status")
 
     def __init__(self, dimensions: int) -> None:
-        # (segment, class) whose row says nothing is left: it must not stay behind when all rows are written again,
+        # segment -> classes whose row says nothing is left: it must not stay behind when all rows are written again,
         # since its true negatives grew with the window
-        self.emptied: set[tuple[str, int]] = set()
+        self.emptied: dict[str, set[int]] = {}
         self.status: Status | None = None
         self.shown: list[frozenset[str] | None] = [None] * dimensions
 
@@ -56,8 +60,11 @@ class Windows:
         """How many buckets are kept."""
         return sum(map(len, self._buckets.values()))
 
-    def close_round(self, changes: Changes, moment: Moment) -> list[OutputRow]:
-        """The rows of every window that the round changed in counts or status, in a fixed order."""
+    def close_round(self, changes: Changes, moment: Moment, *, quiet: bool = False) -> list[OutputRow]:
+        """The rows of every window that the round changed in counts or status, in a fixed order.
+
+        None of them when `quiet`; what is remembered is the same.
+        """
         touched = self._apply(changes)
         while self._deadlines and self._deadlines[0][0] <= moment.watermark:
             key = heappop(self._deadlines)[1]
@@ -67,12 +74,59 @@ class Windows:
         rows: list[OutputRow] = []
         final: list[Key] = []
         for key in sorted(touched, key=self._order):
-            rows += self._write(key, touched[key], moment)
+            rows += self._write(key, touched[key], moment, quiet=quiet)
             if self._lives[key].status is Status.FINAL:
                 final.append(key)
         for key in final:
             self._forget(key)
         return rows
+
+    def dump(self) -> dict[str, object]:
+        """What does not follow from the shares; for `load`."""
+        lives = list(self._lives.values())
+        return {
+            "watermark": self.watermark,
+            "windows": np.array(list(self._lives), np.int64).tobytes(),
+            "shown": [
+                [i, [None if values is None else sorted(values) for values in life.shown]]
+                for i, life in enumerate(lives)
+                if any(values is not None for values in life.shown)
+            ],
+            "emptied": [
+                [i, [[segment, sorted(classes)] for segment, classes in sorted(life.emptied.items())]]
+                for i, life in enumerate(lives)
+                if life.emptied
+            ],
+        }
+
+    def load(self, state: Mapping[str, Any], told: Changes) -> None:
+        """Fill empty windows with what `dump` gave, once the names are there; their tables from what they were told.
+
+        Raises ValueError when that is damaged.
+        """
+        self.watermark = state["watermark"]
+        for number, w, start in np.frombuffer(state["windows"], np.int64).reshape(-1, 3).tolist():
+            if not (0 <= number < len(self._names.lines) and 0 <= w < len(self._spec.windows)):
+                raise ValueError("a window of an unknown model version or size")
+            window = self._spec.windows[w]
+            self._begin((number, w, start), window)
+            # Whatever a round turned was written in it, so between rounds a status is what the watermark says.
+            status = self._status(self._names.lines[number], start + window.size_ms)
+            if status is Status.FINAL:
+                raise ValueError("a window that should be forgotten")
+            self._lives[number, w, start].status = status
+        self._deadlines = [deadline for deadline in self._deadlines if deadline[0] > self.watermark]
+        heapify(self._deadlines)
+        lives = list(self._lives.values())
+        for i, shown in state["shown"]:
+            if len(shown) != len(self._spec.dimensions):
+                raise ValueError("a window shows values of other dimensions")
+            lives[i].shown = [None if values is None else frozenset(values) for values in shown]
+        for i, emptied in state["emptied"]:
+            lives[i].emptied = {segment: set(classes) for segment, classes in emptied}
+        self._apply(told)
+        if len(self._lives) != len(lives):
+            raise ValueError("there are counts of a window that is not there")
 
     def _apply(self, changes: Changes) -> dict[Key, list[BucketChange]]:
         touched: dict[Key, list[BucketChange]] = {}
@@ -116,7 +170,7 @@ class Windows:
             return Status.FINAL
         return Status.SETTLED if self.watermark >= end + line.timing.settle_ms else Status.OPEN
 
-    def _write(self, key: Key, changes: list[BucketChange], moment: Moment) -> list[OutputRow]:
+    def _write(self, key: Key, changes: list[BucketChange], moment: Moment, *, quiet: bool) -> list[OutputRow]:
         number, w, start = key
         line, window, life = self._names.lines[number], self._spec.windows[w], self._lives[key]
         end = start + window.size_ms
@@ -128,10 +182,12 @@ class Windows:
         rows: list[OutputRow] = []
         buckets = self._inside(number, w, start)
         for view in views(buckets, change, spec.dimensions, spec.max_segment_values, life.shown):
-            if view.delta or turned:
+            if view.delta and (gone := _emptied(view)):
+                life.emptied.setdefault(view.segment, set()).update(gone)
+            if (view.delta or turned) and not quiet:
                 place = Place(line.model, line.version, view.segment, window.name, start, end)
                 writer = RowWriter(place, status, moment)
-                rows += self._rows(view, writer, line, life.emptied, whole=turned)
+                rows += self._rows(view, writer, line, life.emptied.get(view.segment, set()) if turned else None)
         return rows
 
     def _inside(self, line: int, w: int, start: int) -> list[Bucket]:
@@ -139,20 +195,16 @@ class Windows:
         inside = range(start, start + window.size_ms, window.bucket_ms)
         return [bucket for begin in inside if (bucket := buckets.get(begin)) is not None]
 
-    def _rows(
-        self, view: View, writer: RowWriter, line: Line, emptied: set[tuple[str, int]], *, whole: bool
-    ) -> list[OutputRow]:
-        changed = margins_of(view.delta)
+    def _rows(self, view: View, writer: RowWriter, line: Line, emptied: set[int] | None) -> list[OutputRow]:
+        """The rows of a view: of all its classes and of the `emptied` ones where these are given."""
         counts = view.margins
-        if not counts.predictions and not changed.predictions:
+        if not counts.predictions and not sum(n for code, n in view.delta.items() if code >= 0):
             return []  # there was nothing and there is nothing: no row, not even of corrections
         names = self._names.classes
         rows = [writer.window(counts, line.classes_expected, self._spec.min_support)]
-        present = counts.classes()
-        emptied |= {(view.segment, c) for c in changed.classes() - present}
-        classes = changed.classes() | (present if whole else set())
-        if whole and emptied:
-            classes |= {c for segment, c in emptied if segment == view.segment}
+        classes = changed_classes(view.delta)
+        if emptied is not None:
+            classes |= counts.classes() | emptied
         rows += [writer.of_class(counts, c, names[c]) for c in sorted(classes, key=names.__getitem__)]
         cells = [
             (names[actual], names[predicted], view.count(code))
@@ -173,3 +225,9 @@ class Windows:
             buckets.pop(begin, None)
         if not buckets:
             self._buckets.pop((line, w), None)
+
+
+def _emptied(view: View) -> set[int]:
+    """The classes of which a change left nothing: they lost their last cell."""
+    lost = {c for code in view.delta if code >= 0 and not view.count(code) for c in split(code)}
+    return {c for c in lost if c != UNLABELLED and c not in view.margins.of_class and c not in view.margins.support}

@@ -14,11 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.ledger.spec import Timing
 from streams.ledger.times import rfc3339
 from streams.quality.spec import QualitySpec
 from tests.support.judged import (
-    PANE,
+    SPECS,
     Counts,
     Rows,
     judge_all,
@@ -26,7 +25,6 @@ from tests.support.judged import (
     random_histories,
     records,
     recount,
-    spec_of,
 )
 from tests.support.schemas import schema
 
@@ -34,15 +32,6 @@ if TYPE_CHECKING:
     from streams.quality.rows import OutputRow
 
 SEEDS = st.integers(0, 1 << 32)
-LONG = Timing(horizon_ms=9 * PANE, slack_ms=2 * PANE, settle_ms=3 * PANE)
-SPECS = (
-    spec_of("5m"),
-    spec_of("4m", "6m/2m", ledger_partitions=3),
-    spec_of("3m/2m", "5m", ledger_partitions=2, models=(("m2", LONG),), dimensions=("country", "age")),
-    spec_of("5m", "6m/3m", ledger_partitions=2, max_segment_values=2),
-    spec_of("5m", max_segment_values=1, dimensions=("country", "age")),
-    spec_of("2m", dimensions=(), expected_classes=(("m2", ("ham", "spam", "egg")),)),
-)
 KEPT_BY_TIME = {"revision", "watermark"}
 
 

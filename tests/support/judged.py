@@ -42,6 +42,18 @@ def spec_of(*windows: str, **changes: Any) -> QualitySpec:
     return QualitySpec(tuple(parse_window(w) for w in windows), **{**settings, **changes})
 
 
+LONG = Timing(horizon_ms=9 * PANE, slack_ms=2 * PANE, settle_ms=3 * PANE)
+SPECS = (
+    spec_of("5m"),
+    spec_of("4m", "6m/2m", ledger_partitions=3),
+    spec_of("3m/2m", "5m", ledger_partitions=2, models=(("m2", LONG),), dimensions=("country", "age")),
+    spec_of("5m", "6m/3m", ledger_partitions=2, max_segment_values=2),
+    spec_of("5m", max_segment_values=1, dimensions=("country", "age")),
+    spec_of("2m", dimensions=(), expected_classes=(("m2", ("ham", "spam", "egg")),)),
+)
+"""Every kind of windows, times, dimensions and bounds that rows depend on."""
+
+
 @dataclass(slots=True)
 class Prediction:
     """What a ledger partition holds of a prediction."""
