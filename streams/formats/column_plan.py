@@ -2,7 +2,8 @@
 
 Rule: a plan decides speed alone. A field is read up to the last candidate that messages have needed (`depth`), since a
 narrower struct decodes faster; a row that is null in all of these while candidates remain is left to the reference,
-and the plan learns from such rows. Depths only grow.
+and the plan learns from such rows. Of what is read, a path that was null in all messages so far is typed as null: no
+column is made of it, and a message that has something there fits no more and is learned from. Both only grow.
 """
 
 from collections.abc import Sequence
@@ -65,26 +66,34 @@ class ColumnPlan:
         self._deletes = [access for field in deletes for access in self._columnar(field)]
         self.possible = all(self._prefix.values()) and len(self._deletes) == len(deletes)
         self.depth = dict.fromkeys(self._prefix, 0)
+        self._seen: set[Path] = set()  # not null in some message
         if self.possible:
             self.layout = self._layout()
 
     def candidates(self, name: str) -> tuple[Access, ...]:
-        """The candidates of a field that are read now; none for a field the mapping does not have."""
-        return self._prefix.get(name, ())[: self.depth.get(name, 0)]
+        """The candidates of a field that can have a value now; none for a field the mapping does not have."""
+        return tuple(access for access in self._read(name) if self.is_live(access))
+
+    def is_live(self, access: Access) -> bool:
+        """Whether a candidate can have a value in a message that fits; else it is null."""
+        return not _is_path(access) or _path(access) in self._seen
 
     def is_complete(self, name: str) -> bool:
         """Whether a row that is null in all of `candidates` really has no value."""
         field = self._fields.get(name)
         return field is None or self.depth[name] == len(field.candidates)
 
-    def learn(self, records: Records, indexes: Sequence[int]) -> None:
-        """Read each field as far as these messages (a sample of them) need it."""
+    def learn(self, records: Records, indexes: Sequence[int]) -> bool:
+        """Read each field as far as these messages (a sample of them) need it; whether that is another layout."""
+        before = (dict(self.depth), len(self._seen), self.maps.shape)
+        objects = []
         for index in indexes[:_SAMPLE]:
             message = message_of(records, index)
             try:
                 message.value = load_object(records.values[index] or b"", self.max_bytes)
             except Unreadable:
                 continue
+            objects.append(message.value)
             seen: dict[str, Any] = {}
             for name, field in self._fields.items():
                 try:
@@ -97,7 +106,21 @@ class ColumnPlan:
             self.maps.learn(seen.get("score"), seen.get("class"))
         for name in self.depth:
             self.depth[name] = max(self.depth[name], 1)
+        paths = {_path(access) for _, access in self._accesses() if _is_path(access)} - self._seen
+        self._seen |= {path for path in paths if any(_has(value, path) for value in objects)}
+        if before == (self.depth, len(self._seen), self.maps.shape):
+            return False
         self.layout = self._layout()
+        return True
+
+    def _read(self, name: str) -> tuple[Access, ...]:
+        """The candidates of a field down to its depth."""
+        return self._prefix.get(name, ())[: self.depth.get(name, 0)]
+
+    def _accesses(self) -> list[tuple[str, Access]]:
+        """All that is read now, with its role."""
+        used = [(name, access) for name in self._prefix for access in self._read(name)]
+        return [*used, *(("delete_when", access) for access in self._deletes)]
 
     def _columnar(self, field: Field) -> tuple[Access, ...]:
         """The candidates of a field up to the first that is not columnar."""
@@ -110,11 +133,10 @@ class ColumnPlan:
 
     def _layout(self) -> Layout:
         roles: dict[Path, set[str]] = {}
-        used = [(name, access) for name in self._prefix for access in self.candidates(name)]
-        for role, access in [*used, *(("delete_when", access) for access in self._deletes)]:
+        for role, access in self._accesses():
             if _is_path(access):
                 roles.setdefault(_path(access), set()).add(role)
-        return Layout({path: self._type(names) for path, names in roles.items()})
+        return Layout({path: self._type(names) if path in self._seen else None for path, names in roles.items()})
 
     def _type(self, roles: set[str]) -> Any:
         """The JSON type of a path. What is a score and a name is never read as a map here: the reference does."""
@@ -132,6 +154,7 @@ class Cells:
         fits = np.ones(len(records), bool)
         fits[misfits] = False
         self.at = np.flatnonzero(fits)
+        self.misfits = misfits
         self._whole = not misfits
 
     def column(self, access: Access) -> list[Any]:
@@ -170,6 +193,15 @@ def _is_path(access: Access) -> bool:
 
 def _path(access: Access) -> Path:
     return tuple(str(step) for step in access.expression.steps)
+
+
+def _has(value: Any, path: Path) -> bool:
+    """Whether a JSON value has something but null at a path, or on the way to it what is no object."""
+    for step in path:
+        if type(value) is not dict:
+            return value is not None
+        value = value.get(step)
+    return value is not None
 
 
 def _text(key: bytes | None) -> Any:

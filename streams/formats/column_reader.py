@@ -47,6 +47,8 @@ class ColumnReader:
             self.plan.learn(records, range(n))
             self._learned = True
         cells = Cells(self.plan, records)
+        if len(cells.misfits) > _HOLES * n and self.plan.learn(records, cells.misfits):
+            cells = Cells(self.plan, records)
         if not len(cells.at):
             return Part(cells.at, _empty(self._mapping.spec.kind)), list(range(n))
         batch = _Batch(self._mapping, self.plan, cells, now_ms)
@@ -241,6 +243,8 @@ class _Batch:
         return whole
 
     def _leave_deletions(self, access: Access, wanted: tuple[str | int | bool, ...]) -> None:
+        if not self.plan.is_live(access):
+            return
         column = self.cells.column(access)
         if column.count(None) != len(column):
             self.odd |= np.fromiter((matches(value, wanted) for value in column), bool, len(column))

@@ -41,7 +41,10 @@ def overlapping(paths: Iterable[Path]) -> set[Path]:
 
 
 class Layout:
-    """A struct for paths of which none leads through another, and how its columns are taken."""
+    """A struct for paths of which none leads through another, and how its columns are taken.
+
+    A path of type None must be null, and has no column.
+    """
 
     def __init__(self, types: dict[Path, Any]) -> None:
         self._getters: dict[Path, list[int]] = {}  # the numbers of the fields that lead to it
@@ -87,8 +90,8 @@ class Layout:
             path = (*prefix, name)
             kind = types[path] if path in types else self._struct(types, path) | None
             fields.append((f"f{number}", kind, None))
-            for longer in types:
-                if longer[: depth + 1] == path:
+            for longer, longer_kind in types.items():
+                if longer[: depth + 1] == path and longer_kind is not None:
                     self._getters.setdefault(longer, []).insert(0, number)
         rename = {f"f{number}": name for number, name in enumerate(names)}
         return msgspec.defstruct("Fields", fields, gc=False, rename=rename)

@@ -37,6 +37,11 @@ class ScoreMaps:
             self.keys.setdefault(name, f"k{len(self.keys)}")
         self._as_structs = as_text(cls) in score and len(self.keys) <= _MOST_KEYS
 
+    @property
+    def shape(self) -> tuple[int, bool]:
+        """What the type depends on: how many spellings there are, and whether maps are structs."""
+        return len(self.keys), self._as_structs
+
     def column_type(self) -> Any:
         """The JSON type of a score: number, map or null."""
         if not self.keys or not self._as_structs:

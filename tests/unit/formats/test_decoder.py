@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from streams.formats.column_reader import ColumnReader
 from streams.formats.columns import Group
 from streams.formats.decoder import MAX_BATCH, Decoder
+from streams.formats.mapping import compile_mapping
 from streams.formats.reasons import Reason
 from streams.formats.spec import Limits
 from tests.support.formats import (
@@ -170,3 +172,22 @@ def test_an_empty_batch_and_one_too_large() -> None:
     assert len(decoder.decode(records([]), None)) == 0
     with pytest.raises(ValueError, match="a batch of 65535 records"):
         decoder.decode(records([b""] * (MAX_BATCH + 1)), None)
+
+
+def test_a_stream_that_takes_another_shape_is_read_as_columns_again() -> None:
+    """Other names for the same fields, and a value where there was none: learned from the batch that has them."""
+    reader = ColumnReader(compile_mapping(replace(PREDICTIONS, segments=(("tier", ("value.tier",)),))))
+    plain = [message(prediction_id=f"p{i}") for i in range(100)]
+    for shape in (plain, [message(prediction_id=f"p{i}", tier="gold") for i in range(100)], plain):
+        part, left = reader.read(records(shape), NOW)
+        assert left == []
+        assert len(part.rows) == 100
+
+
+def test_a_value_where_there_was_none_is_left_to_the_reference_while_it_is_rare() -> None:
+    """One message in a hundred is no reason to read a column more."""
+    reader = ColumnReader(compile_mapping(replace(PREDICTIONS, segments=(("tier", ("value.tier",)),))))
+    plain = [message(prediction_id=f"p{i}") for i in range(100)]
+    reader.read(records(plain), NOW)
+    _, left = reader.read(records([*plain[:50], message(tier="gold"), *plain[51:]]), NOW)
+    assert left == [50]
