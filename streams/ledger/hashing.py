@@ -22,13 +22,12 @@ def hash_keys(keys: Sequence[bytes], privacy_key: str = "") -> Hashes:
         secret = blake2b(privacy_key.encode(), digest_size=32).digest()
         data = b"".join([blake2b(key, digest_size=16, key=secret).digest() for key in keys])
     else:
-        digest = xxhash.xxh3_128_digest
-        data = b"".join([digest(key) for key in keys])
+        data = b"".join(map(xxhash.xxh3_128_digest, keys))
     hashes = np.frombuffer(data, "<u8").reshape(-1, 2).copy()
     hashes[:, 0] |= hashes[:, 0] == 0
     return hashes
 
 
-def partition_of(hashes: Hashes, partitions: int) -> NDArray[np.int64]:
-    """The ledger partition of each hash."""
-    return (hashes[:, 1] % np.uint64(partitions)).astype(np.int64)
+def partition_of(hashes: Hashes, partitions: int) -> NDArray[np.uint16]:
+    """The ledger partition of each hash. Narrow, because NumPy sorts 16 bits by counting."""
+    return (hashes[:, 1] % np.uint64(partitions)).astype(np.uint16)
