@@ -37,8 +37,8 @@ from streams.runtime.telemetry import Count, Level, Spread, Telemetry
 from streams.runtime.topology import Topology
 from streams.web.health import Health
 
-LOG_LIMITS = Limits(poll_rows=100)
-"""A record of the logs holds a thousand rows: fewer of them at once, so that ticks and signals have their turn."""
+LOG_LIMITS = Limits(poll_rows=40)
+"""A record of the logs holds some thousand rows: fewer of them at once, so that ticks and signals have their turn."""
 
 STOP_WITHIN_S = 9.0
 """A SIGTERM is answered within this long, broker or not."""
@@ -259,6 +259,9 @@ class Worker:
             if self._draining:
                 return
             if self._ledger.has_room():
+                for tp in self._intake.waiting():
+                    self._intake.send_blocks(tp)
+                    await asyncio.sleep(0)  # the other agents have their turn
                 self._intake.tick()
             self._gauges.look(self._sources)
             self._gauges.clocks(wall_ms(), self._intake.clocks())

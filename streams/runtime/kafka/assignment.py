@@ -36,13 +36,13 @@ class Partition:
 
         Messages below `next` are repeats and left out. Moves `next` past what was taken.
         """
-        rows = [m for m in messages if offset_of(m) >= self.next] if messages else []
-        if not rows:
+        if not messages:
             return [], None
-        first, last = offset_of(rows[0]), offset_of(rows[-1])
-        if first == self.next and last - first + 1 == len(rows):
-            self.next, self.asked = last + 1, None
-            return rows, None
+        last = offset_of(messages[-1])
+        if offset_of(messages[0]) == self.next and last - self.next + 1 == len(messages):
+            self.next, self.asked = last + 1, None  # no repeat and no jump, as nearly always
+            return list(messages), None
+        rows = [m for m in messages if offset_of(m) >= self.next]
         for index, message in enumerate(rows):
             offset = offset_of(message)
             if offset != self.next and not self.confirmed(offset):

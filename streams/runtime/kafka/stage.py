@@ -48,9 +48,19 @@ class Batch:
             return range(first, last + 1)  # no holes, as nearly always
         return [cast("int", message.offset()) for message in messages]
 
+    # Unbound methods, mapped: half the time of a call written out for each message.
+
+    def values(self) -> list[bytes | None]:
+        """The value of each message."""
+        return cast("list[bytes | None]", list(map(Message.value, self.messages)))
+
+    def keys(self) -> list[bytes | None]:
+        """The key of each message."""
+        return cast("list[bytes | None]", list(map(Message.key, self.messages)))
+
     def timestamps(self) -> list[int]:
         """The timestamp of each message, ms; -1 when the broker has none."""
-        return [ms if kind else -1 for kind, ms in [message.timestamp() for message in self.messages]]
+        return [ms if kind else -1 for kind, ms in map(Message.timestamp, self.messages)]
 
     def headers(self) -> list[Headers]:
         """The headers of each message; a message that was read has them as a list."""

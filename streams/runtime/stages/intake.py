@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from confluent_kafka import Message
+
 from streams.formats.columns import Records
 from streams.formats.decoder import Decoder
-from streams.formats.reasons import Kind, Reason
+from streams.formats.reasons import Kind, Reason, Rejected
 from streams.ledger.intake import Intake, Sends
 from streams.ledger.position import SourceId, offset_of
 from streams.ledger.rejects import intake_row
@@ -24,6 +26,7 @@ from streams.runtime.kafka.stage import Batch, Headers
 from streams.runtime.stages.acknowledged import Acknowledged
 from streams.runtime.stages.beginnings import Beginnings
 from streams.runtime.stages.outputs import Outputs
+from streams.runtime.stages.waiting import Waiting
 from streams.runtime.telemetry import Count, Telemetry
 from streams.runtime.topology import Topology
 
@@ -66,6 +69,7 @@ class IntakeStage:
         self._lock = threading.RLock()
         self._starts: dict[TopicPartitionKey, int] = {}
         self._acks = Acknowledged()
+        self._waiting = Waiting()
         starts = {topic: source.config.start for topic, source in self._inputs.items()}
         self._beginnings = Beginnings(config, topology, starts, log)
         self.source: Source | None = None
@@ -97,6 +101,7 @@ class IntakeStage:
         with self._lock:
             for tp in tps:
                 self._starts.pop(tp, None)
+                self._waiting.take(tp)
                 self._intake.revoke(self._id(tp))
 
     def lost_rows(self, tp: TopicPartitionKey, wanted: int, low: int) -> None:
@@ -106,59 +111,78 @@ class IntakeStage:
         )
         self._telemetry.count(Count.REJECTED, low - wanted, reason=Reason.RETENTION_GAP)
         with self._lock:
+            self._send_blocks(tp)
             self._send(self._intake.skip(self._id(tp), low))
 
     # What the agent and the tick call; the event loop.
 
     def take(self, batch: Batch) -> int:
-        """Decode a batch and send its blocks; how many records it had."""
-        source = self._inputs[batch.topic]
-        messages = batch.messages
-        needs = source.decoder.needs
-        records = Records(
-            batch.topic,
-            batch.partition,
-            batch.offsets(),
-            [m.value() for m in messages],
-            [m.key() for m in messages] if "keys" in needs else None,
-            batch.headers() if "headers" in needs else None,
-            batch.timestamps() if "timestamps" in needs else None,
-        )
-        decoded = source.decoder.decode(records, batch.read_ms)
-        rejected = [(records.offsets[r.index], r.reason, r.key) for r in decoded.rejected]
-        name = self._id(batch.key)
+        """Let a batch wait, and send what has waited long enough; how many records it had."""
         with self._lock:
-            if name not in self._intake.sources:
+            if batch.key not in self._starts:
                 return 0
-            if batch.messages or offset_of(self._intake.end(name)) < batch.end:
-                self._send(self._intake.blocks(name, decoded, rejected, batch.end, batch.read_ms))
-            self._intake.at_end(name, batch.read_ms if batch.caught_up else None)
-            for r in decoded.rejected:
-                message = messages[r.index]
-                coordinates = (batch.topic, batch.partition, records.offsets[r.index])
-                key, row = intake_row(
-                    source.kind,
-                    coordinates,
-                    r.reason,
-                    r.detail,
-                    message.value(),
-                    message.key(),
-                    cast("Headers", message.headers()),
-                )
-                self._outputs.send("rejects", key, row, self._acks.sending())
-                self._telemetry.count(Count.REJECTED, reason=r.reason)
-        self._telemetry.count(Count.EVENTS, len(messages), kind=source.kind)
-        return len(messages)
+            for tp in self._waiting.add(batch):
+                self._send_blocks(tp)
+        return len(batch)
+
+    def waiting(self) -> list[TopicPartitionKey]:
+        """The sources of which rows wait for the tick."""
+        with self._lock:
+            return self._waiting.sources()
+
+    def send_blocks(self, tp: TopicPartitionKey) -> None:
+        """Send what waits of a source, so that the tick that follows is short."""
+        with self._lock:
+            self._send_blocks(tp)
 
     def tick(self) -> None:
-        """Send the progress records of this moment, and commit when they and all before them are acknowledged."""
+        """Send what waits and the progress records of this moment; commit when all that is acknowledged."""
         with self._lock:
             if not self._intake.sources:
                 return
+            for tp in self._waiting.sources():
+                self._send_blocks(tp)
             self._send(self._intake.progress(self._topology.announced()))
             ends = {s: offset_of(state.end) for s, state in self._intake.sources.items()}
             offsets = {(s.topic, s.partition): (end, self._beginnings.note(s.topic)) for s, end in ends.items()}
             self._acks.mark(lambda: self._commit(offsets))
+
+    def _send_blocks(self, tp: TopicPartitionKey) -> None:
+        """Decode what waits of a source and send its blocks. Hold the lock."""
+        gathered = self._waiting.take(tp)
+        if gathered is None:
+            return
+        batch, messages = gathered.batch, gathered.batch.messages
+        source, name = self._inputs[batch.topic], self._id(tp)
+        if messages or offset_of(self._intake.end(name)) < batch.end:
+            needs = source.decoder.needs
+            records = Records(
+                batch.topic,
+                batch.partition,
+                batch.offsets(),
+                batch.values(),
+                batch.keys() if "keys" in needs else None,
+                batch.headers() if "headers" in needs else None,
+                batch.timestamps() if "timestamps" in needs else None,
+            )
+            decoded = source.decoder.decode(records, batch.read_ms)
+            rejected = [(records.offsets[r.index], r.reason, r.key) for r in decoded.rejected]
+            self._send(self._intake.blocks(name, decoded, rejected, batch.end, batch.read_ms))
+            for r in decoded.rejected:
+                self._reject(
+                    source.kind, (batch.topic, batch.partition, records.offsets[r.index]), r, messages[r.index]
+                )
+        self._intake.at_end(name, gathered.at_end_ms)
+        self._telemetry.count(Count.EVENTS, len(messages), kind=source.kind)
+
+    def _reject(self, kind: Kind, coordinates: tuple[str, int, int], rejected: Rejected, message: Message) -> None:
+        """Say that a record could not be decoded."""
+        key, row = intake_row(
+            kind, coordinates, rejected.reason, rejected.detail, message.value(), message.key(),
+            cast("Headers", message.headers()),
+        )  # fmt: skip
+        self._outputs.send("rejects", key, row, self._acks.sending())
+        self._telemetry.count(Count.REJECTED, reason=rejected.reason)
 
     def clocks(self) -> dict[TopicPartitionKey, int]:
         """The clock of each source partition read here, ms; none before its first row."""
