@@ -139,7 +139,7 @@ class JudgeStage:
             part.record = message.value() or b""
             part.due.log_bytes += len(part.record)
             try:
-                rows = part.judge.apply(offset, part.record)
+                rows = part.judge.apply(offset, part.record, quiet=offset < part.written_to)
             except GapError as error:
                 raise StateError(
                     f"{where}: {error}. Records of the tallies are missing: it was truncated, or written by something "
@@ -147,7 +147,7 @@ class JudgeStage:
                 ) from error
             except ValueError as error:
                 raise StateError(f"{where}: {error}. Only this job may write to its topics") from error
-            if rows and part.judge.position > part.written_to:
+            if rows:
                 part.rows_to = part.judge.position
                 part.rows.update({(row.stream, row.key): row for row in rows})
         return len(batch.messages)
