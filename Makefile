@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SIDE_BY_SIDE := -n 2 --dist worksteal
 
-.PHONY: help setup demo test test-fast check format kafka lock clean
+.PHONY: help setup demo test chaos test-fast check format kafka lock clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,9 @@ demo: $(READY) ## watch the job on real data: embedded broker, real worker, abou
 
 test: $(READY) ## all tests, two at a time; the system tests start a real Kafka
 	$(BIN)/pytest $(SIDE_BY_SIDE)
+
+chaos: $(READY) ## break everything there is on a real Kafka; writes the table of docs/reliability.md; about 25 minutes
+	$(BIN)/python -m tests.chaos --write
 
 test-fast: $(READY) ## all but the tests on a real Kafka and the simulation
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not system" --ignore tests/simulation

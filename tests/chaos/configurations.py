@@ -18,7 +18,7 @@ OTHERS = {
 def other_file(trial: Trial, number: int) -> Path:
     """A configuration that differs from the job's in one setting."""
     name = sorted(OTHERS)[number % len(OTHERS)]
-    return trial.job.write_config(f"other-{number}.toml", tables=trial.feed.tables + OTHERS[name])
+    return trial.job.write_config(f"other-{number}.toml", tables=trial.tables + OTHERS[name])
 
 
 def ended(trial: Trial, worker: WorkerProcess) -> None:

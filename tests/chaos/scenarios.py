@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.chaos import brokers, configurations, sizes, sources, transactions, workers
+from tests.chaos import brokers, configurations, sizes, sources, state, transactions, workers
 from tests.chaos.outcome import Outcome
 from tests.chaos.trial import Trial
 from tests.support.clusters import RealCluster
@@ -46,6 +46,8 @@ SCENARIOS = {
         Scenario(transactions.transactions, 12, 60),
         Scenario(sizes.sizes, 8, 60),
         Scenario(configurations.configurations, 5, 40),
+        Scenario(state.torn, 8, 90),
+        Scenario(state.disk, 8, 60),
     )
 }
 

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from streams.formats.reasons import Kind
 from streams.runtime.control import advance, source_ends
+from streams.runtime.errors import StreamsError
 from tests.chaos.feed import Feed, answers, feed, lost_and_doubled
 from tests.chaos.loader import Loader, Place
 from tests.chaos.outcome import Outcome
@@ -55,12 +56,22 @@ class Trial:
         self._began_s = time.monotonic()
         self._timeline: Timeline | None = None
 
-    def open(self, *, live: bool | None = None, rate_per_s: int = RATE_PER_S, **job: Any) -> None:
-        """A job without workers, and what will be sent to it; `job` are options of `Job`."""
+    def open(
+        self,
+        *,
+        live: bool | None = None,
+        rate_per_s: int = RATE_PER_S,
+        checkpoint_interval: str = "",
+        run_lines: str = "",
+        tables: str = "",
+        **job: Any,
+    ) -> None:
+        """A job without workers, and what it will be sent; `job` are options of `Job`. What is left out is chance."""
         live = self.chance.random() < 0.5 if live is None else live
         self.feed = self.new_feed(live=live, rate_per_s=rate_per_s)
-        tables = self.feed.tables + job.pop("tables", "")
-        self.job = Job(self.cluster, self.folder, tables=tables, **job)
+        interval = checkpoint_interval or self.chance.choice(("1s", "5s", "1m"))
+        self.tables = f'checkpoint_interval = "{interval}"\n{run_lines}{self.feed.tables}'
+        self.job = Job(self.cluster, self.folder, tables=self.tables + tables, **job)
 
     def new_feed(self, *, live: bool, rate_per_s: int = RATE_PER_S) -> Feed:
         """A feed that begins now and lasts as long as the scenario is told to."""
@@ -106,7 +117,17 @@ class Trial:
         self.write(what)
         if measured:
             at_ms = int(time.time() * 1000)
-            self.faults.append(Fault(what, at_ms, source_ends(self.job.config)))
+            self.faults.append(Fault(what, at_ms, self.ends()))
+
+    def ends(self) -> dict[str, int]:
+        """Where the raw topics end now, by source; a broker that has just come back is asked until it knows."""
+        until_s = time.monotonic() + DEADLINE_S
+        while True:
+            try:
+                return source_ends(self.job.config)
+            except StreamsError:
+                if time.monotonic() > until_s:
+                    raise
 
     def kill(self, worker: WorkerProcess, *, measured: bool = False) -> None:
         """End a worker at once, as a crash does."""
