@@ -13,7 +13,7 @@ from tests.support.real_kafka import RealKafka, required
 def kafka() -> Iterator[RealKafka]:
     """A Kafka that tests may kill as long as they start it again."""
     try:
-        broker = RealKafka(acl=True)
+        broker = RealKafka(acl=True, quick=True)
     except MissingKafkaError as missing:
         if required():
             pytest.fail(f"the system tests need a real Kafka: {missing}")
