@@ -1,11 +1,15 @@
 """What passes is waited for when a worker starts or gets partitions; what does not is told."""
 
 import threading
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from streams.runtime.errors import MismatchError, StateError, UnavailableError
+from streams.runtime.kafka import topics as module
 from streams.runtime.kafka.client import TopicPartitionKey
 from streams.runtime.kafka.embedded import EmbeddedBroker
 from streams.runtime.kafka.loader import Loader
@@ -50,6 +54,16 @@ def test_a_leader_that_moves_is_waited_for_when_ends_are_asked(code: int) -> Non
         broker.create_topic("t", 1)
         broker.push_errors(LIST_OFFSETS, *[code] * 8)
         assert Topics(broker.client, 20.0).end_offsets([("t", 0)]) == {("t", 0): 0}
+
+
+def test_a_client_that_never_answers_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with EmbeddedBroker() as broker:
+        broker.create_topic("t", 1)
+        topics = Topics(broker.client, 20.0)
+        ask, never = topics._admin.list_offsets, iter([{TopicPartition("t", 0): Future[Any]()}])
+        monkeypatch.setattr(topics._admin, "list_offsets", lambda *a, **o: next(never, None) or ask(*a, **o))
+        monkeypatch.setattr(module, "_CALL_S", 0.3)
+        assert topics.end_offsets([("t", 0)]) == {("t", 0): 0}
 
 
 def test_a_load_waits_for_a_broker_and_ends_with_anything_else() -> None:

@@ -277,4 +277,6 @@ def _all(futures: Mapping[Any, Any], fine: frozenset[int] = frozenset()) -> dict
             if error_of(error).code() not in fine:
                 raise
             results[what] = None
+        except TimeoutError:  # without a leader the client may wait longer than it was told to
+            raise KafkaException(KafkaError(TIMED_OUT, "the client did not answer in time")) from None
     return results
