@@ -39,7 +39,8 @@ def free_ports(count: int) -> list[int]:
 
     So nobody takes the port of a broker that is down for a while, and runs of tests side by side hardly ever meet.
     """
-    chance, sockets = random.SystemRandom(), []
+    chance = random.SystemRandom()
+    sockets: list[socket.socket] = []
     while len(sockets) < count:
         opened = socket.socket()
         try:
