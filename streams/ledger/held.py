@@ -88,15 +88,20 @@ class Held:
         self.watermark = watermark
         if self.first_orphan_minute * MINUTE >= watermark:
             return
-        column = self.labels.column
-        slots = np.flatnonzero((column["state"] == LabelState.WAITING) & (self.labels.key0 != 0))
-        dead = column["life"][slots].astype(np.int64) * MINUTE < watermark
+        column, used = self.labels.column, self.labels.used
+        slots = np.flatnonzero(column["state"][:used] == LabelState.WAITING)
+        dead = column["life"].take(slots).astype(np.int64) * MINUTE < watermark
         gone, rest = slots[dead], slots[~dead]
         column["state"][gone] = LabelState.ORPHAN
         self.states[LabelState.WAITING] -= len(gone)
         self.states[LabelState.ORPHAN] += len(gone)
         self.first_orphan_minute = int(column["life"][rest].min()) if len(rest) else 1 << 62
         self.tell(gone[np.lexsort((column["position"][gone], column["source"][gone]))], Reason.ORPHAN_LABEL)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of both tables. Cheap: at hand at any time."""
+        return self.predictions.nbytes + self.labels.nbytes
 
     def dump(self) -> dict[str, object]:
         """Everything but the names and counts it shares, when the rejects were taken; for `load`."""
@@ -123,38 +128,39 @@ class Held:
 
     def newest_ms(self) -> list[int]:
         """The greatest event time and label time held, where there are any."""
-        times = [t.column["time"][t.taken()] for t in (self.predictions, self.labels)]
+        times = [t.column["time"][: t.used] for t in (self.predictions, self.labels)]
         return [int(t.max()) for t in times if len(t)]
 
     def prediction_alive(self, slots: Slots) -> Mask:
         """Which of these predictions can still change a count."""
         column = self.predictions.column
-        alive: Mask = column["time"][slots] + self.names.final_ms[column["group"][slots]] >= self.watermark
+        final_ms = self.names.final_ms.take(column["group"].take(slots))
+        alive: Mask = column["time"].take(slots) + final_ms >= self.watermark
         return alive
 
     def label_alive(self, slots: Slots) -> Mask:
         """Which of these labels may still serve a prediction."""
-        alive: Mask = self.labels.column["life"][slots].astype(np.int64) * MINUTE >= self.watermark
+        alive: Mask = self.labels.column["life"].take(slots).astype(np.int64) * MINUTE >= self.watermark
         return alive
 
     def write_winner(self, at: Slots, label: Slots) -> None:
         """Count the predictions at `at` under these labels from now on."""
         p, c = self.predictions.column, self.labels.column
-        p["label_time"][at] = c["time"][label]
-        p["label_cls"][at] = c["cls"][label]
-        p["label_rank"][at] = c["rank"][label]
+        for name in ("time", "cls", "rank"):
+            p[f"label_{name}"][at] = c[name].take(label)
 
     def moves(self, at: Slots) -> Moves:
         """Where the predictions at these slots are counted now."""
         p = self.predictions.column
-        cls = p["label_cls"][at].astype(np.int64)
+        time, true = p["time"].take(at), p["label_cls"].take(at).astype(np.int64)
+        true[true >= UNSEEN] = NONE
         return Moves(
-            p["time"][at] // self.names.spec.pane_ms,
-            p["group"][at].astype(np.int64),
-            p["cls"][at].astype(np.int64),
-            np.where(cls >= UNSEEN, NONE, cls),
-            p["confidence"][at],
-            p["label_time"][at] - p["time"][at],
+            time // self.names.spec.pane_ms,
+            p["group"].take(at).astype(np.int64),
+            p["cls"].take(at).astype(np.int64),
+            true,
+            p["confidence"].take(at),
+            p["label_time"].take(at) - time,
         )
 
     def reject(
@@ -182,5 +188,5 @@ class Held:
         c = self.labels.column
         for s in label.tolist():
             name, position = self.sources[int(c["source"][s])], int(c["position"][s])
-            id_hash = f"{int(self.labels.key0[s]):016x}{int(self.labels.key1[s]):016x}"
-            self.rejects.append(JoinReject(Kind.LABEL, name, position, reason, id_hash))
+            a, b = self.labels.keys[s].tolist()
+            self.rejects.append(JoinReject(Kind.LABEL, name, position, reason, f"{a:016x}{b:016x}"))

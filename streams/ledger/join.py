@@ -212,33 +212,32 @@ class Join:
     def _predictions(self, block: Block) -> None:
         if not len(block):
             return
-        cls = self.names.class_codes(block.classes)[block.cls]
-        group = self.names.group_codes(block.groups)[block.group]
-        source = self._source(block.source)
-        fits = (cls != REFUSED) & (group != REFUSED)
-        if not fits.all():
+        classes, groups = self.names.class_codes(block.classes), self.names.group_codes(block.groups)
+        cls, group = classes.take(block.cls), groups.take(block.group)
+        rows = PredictionRows(
+            self._source(block.source), block.hashes, block.time, group, cls, block.confidence, block.position,
+            block.time,
+        )  # fmt: skip
+        if REFUSED in classes or REFUSED in groups:
+            fits = (cls != REFUSED) & (group != REFUSED)
             reasons = np.where(group == REFUSED, Reason.MODEL_LIMIT, Reason.CLASS_LIMIT)
             self._refuse(block, np.flatnonzero(~fits), reasons.tolist())
-        i = np.flatnonzero(fits)
-        add_predictions(
-            self.held,
-            PredictionRows(
-                source, block.hashes[i], block.time[i], group[i], cls[i], block.confidence[i], block.position[i]
-            ),
-        )  # fmt: skip
+            rows = rows.some(np.flatnonzero(fits))
+        add_predictions(self.held, rows)
 
     def _labels(self, block: Block) -> None:
         if not len(block):
             return
         codes = np.append(self.names.class_codes(block.classes), NO_CLASS)
-        cls = codes[np.where(block.cls == NO_CLASS, len(block.classes), block.cls)]
-        source = self._source(block.source)
-        fits = cls != REFUSED
-        if not fits.all():
+        cls = codes.take(np.where(block.cls == NO_CLASS, len(block.classes), block.cls))
+        rows = LabelRows(
+            self._source(block.source), block.hashes, block.time, cls, block.rank.astype(np.int64), block.position
+        )
+        if REFUSED in codes:
+            fits = cls != REFUSED
             self._refuse(block, np.flatnonzero(~fits), [Reason.CLASS_LIMIT] * len(block))
-        i = np.flatnonzero(fits)
-        rank = block.rank[i].astype(np.int64)
-        add_labels(self.held, LabelRows(source, block.hashes[i], block.time[i], cls[i], rank, block.position[i]))
+            rows = rows.some(np.flatnonzero(fits))
+        add_labels(self.held, rows)
 
     def _refuse(self, block: Block, rows: np.ndarray[Any, np.dtype[np.int64]], reasons: list[Reason]) -> None:
         """Rows whose names do not fit within the limits of the partition."""

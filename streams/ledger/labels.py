@@ -10,9 +10,10 @@ import numpy as np
 
 from streams.formats.columns import NO_CLASS
 from streams.formats.reasons import Kind, Reason
+from streams.ledger.cells import NONE
 from streams.ledger.held import Held, Ints, LabelState, Mask, minutes_up
 from streams.ledger.names import UNSEEN
-from streams.ledger.table import Hashes, Rows, Slots, crowded, rounds
+from streams.ledger.table import Found, Hashes, Rows, Slots, crowded, repeats, rounds
 
 
 @dataclass(slots=True)
@@ -26,22 +27,36 @@ class LabelRows:
     rank: Ints
     position: Ints
 
+    def some(self, i: Rows) -> "LabelRows":
+        """Some of the rows."""
+        return LabelRows(
+            self.source, self.hashes.take(i, axis=0), self.time.take(i), self.cls.take(i), self.rank.take(i),
+            self.position.take(i),
+        )  # fmt: skip
+
 
 def add_labels(held: Held, rows: LabelRows) -> None:
     """Take the labels of a block."""
     if not len(rows.time):
         return
-    i = _admitted(held, rows)
-    held.labels.reserve(len(i), held.label_alive)
-    for turn in rounds(rows.hashes[i]):
-        _labels_once(held, rows, i[turn])
+    held.labels.reserve(len(rows.time), held.label_alive)
+    found = held.labels.look(rows.hashes)
+    several = repeats(rows.hashes)
+    if several or len(found.row) >= held.names.spec.max_labels_per_id:
+        rows = rows.some(_admitted(held, rows, found))
+        found = held.labels.look(rows.hashes)
+    if not several:
+        _labels_once(held, rows, found)
+        return
+    for turn in rounds(rows.hashes):
+        some = rows.some(turn)
+        _labels_once(held, some, held.labels.look(some.hashes))
 
 
-def _admitted(held: Held, rows: LabelRows) -> Rows:
+def _admitted(held: Held, rows: LabelRows, found: Found) -> Rows:
     """The labels to take in rounds; of ids that may get too many, all that are not stored are told here."""
     most = held.names.spec.max_labels_per_id
-    row, slot = held.labels.find(rows.hashes)
-    live = np.bincount(row[held.label_alive(slot)], minlength=len(rows.time))
+    live = np.bincount(found.row[held.label_alive(found.slot)], minlength=len(rows.time))
     crowd = crowded(rows.hashes, most - live)
     if not len(crowd):
         return np.arange(len(rows.time))
@@ -81,110 +96,120 @@ def _known(held: Held, rows: LabelRows, i: Rows) -> tuple[Mask, list[set[tuple[i
     return late, [known[o] for o in of.tolist()]
 
 
-def _labels_once(held: Held, rows: LabelRows, i: Rows) -> None:
-    """Labels of different ids."""
-    pair_row, at = held.predictions.find(rows.hashes[i])
+def _labels_once(held: Held, rows: LabelRows, found: Found) -> None:
+    """Labels of different ids; `found` are the labels that their ids have."""
+    stored = _stored(held, rows, found)
+    row, at = held.predictions.find(rows.hashes)
     alive = held.prediction_alive(at)
-    pair_row, at = pair_row[alive], at[alive]
-    predicted = np.zeros(len(i), np.bool_)
-    predicted[pair_row] = True
-    final = rows.time[i] + held.names.longest_final_ms
+    if not alive.all():
+        row, at = row[alive], at[alive]
+    predicted = np.zeros(len(rows.time), np.bool_)
+    predicted[row] = True
+    final = rows.time + held.names.longest_final_ms
     late = ~predicted & (final < held.watermark)
-    if late.any():
-        j = np.flatnonzero(late)
-        held.reject(Kind.LABEL, rows, i[j], Reason.LATE_LABEL, held.watermark - final[j])
-    stored = np.flatnonzero(~late)
-    slot = np.full(len(i), -1, np.int64)
-    slot[stored], fresh_stored = _store(held, rows, i[stored])
-    fresh = np.zeros(len(i), np.bool_)
-    fresh[stored] = fresh_stored
-    mine = fresh[pair_row]
-    pair_row, at = pair_row[mine], at[mine]
-    column, p = held.labels.column, held.predictions.column
-    near = np.abs(rows.time[i[pair_row]] - p["time"][at]) <= held.names.horizon_ms[p["group"][at]]
-    counts_for = np.zeros(len(i), np.bool_)
-    counts_for[pair_row[near]] = True
-    greatest = rows.time[i].copy()
-    np.maximum.at(greatest, pair_row, p["time"][at])
-    f = np.flatnonzero(fresh)
-    column["life"][slot[f]] = minutes_up(greatest[f] + held.names.longest_final_ms)
-    wins, contested = _overtake(held, rows, i, pair_row[near], at[near], slot)
-    state = np.where(
-        wins, LabelState.WINNING,
-        np.where(counts_for, LabelState.BEATEN, np.where(predicted, LabelState.BEYOND, LabelState.WAITING)),
-    )  # fmt: skip
-    state[rows.cls[i] == NO_CLASS] = LabelState.DELETION
-    _enter(held, rows, i[f], slot[f], state[f])
-    if contested.any():
-        restate(held, rows.hashes[i[contested]])
+    refused = late | stored
+    if refused.any():
+        i = np.flatnonzero(late)
+        held.reject(Kind.LABEL, rows, i, Reason.LATE_LABEL, held.watermark - final[i])
+        held.reject(Kind.LABEL, rows, np.flatnonzero(stored & ~late), Reason.DUPLICATE_LABEL)
+        i = np.flatnonzero(~refused)
+        if len(i):
+            rows = rows.some(i)
+            _labels_once(held, rows, held.labels.look(rows.hashes))
+        return
+    p, names = held.predictions.column, held.names
+    event = p["time"].take(at)
+    near = np.abs(rows.time.take(row) - event) <= names.horizon_ms.take(p["group"].take(at))
+    greatest = rows.time.copy()
+    np.maximum.at(greatest, row, event)
+    slot = _append(held, rows, found, minutes_up(greatest + names.longest_final_ms))
+    if not near.all():
+        row, at = row[near], at[near]
+    wins, contested = _overtake(held, rows, row, at)
+    state = np.where(predicted, LabelState.BEYOND, LabelState.WAITING)
+    state[row] = LabelState.BEATEN
+    state[wins] = LabelState.WINNING
+    state[rows.cls == NO_CLASS] = LabelState.DELETION
+    _enter(held, rows, slot, state)
+    if len(contested):
+        restate(held, rows.hashes[np.unique(contested)])
 
 
-def _store(held: Held, rows: LabelRows, i: Rows) -> tuple[Slots, Mask]:
-    """(slot of each label, whether it is new); a label that is held already is told as a duplicate."""
+def _stored(held: Held, rows: LabelRows, found: Found) -> Mask:
+    """Which of the labels are held already."""
+    stored = np.zeros(len(rows.time), np.bool_)
+    row, slot = found.row, found.slot
+    if len(row):
+        column = held.labels.column
+        same = held.label_alive(slot)  # a row that is gone is left to the next rebuild
+        for name in ("time", "cls", "rank"):
+            same &= column[name].take(slot) == getattr(rows, name).take(row)
+        stored[row[same]] = True
+    return stored
+
+
+def _append(held: Held, rows: LabelRows, found: Found, life: Ints) -> slice:
+    """The slots of labels that are new."""
     column = held.labels.column
-    slot, fresh = held.labels.put(
-        rows.hashes[i],
-        lambda s, r: (
-            (column["time"][s] == rows.time[i[r]])
-            & (column["cls"][s] == rows.cls[i[r]])
-            & (column["rank"][s] == rows.rank[i[r]])
-        ),
-    )
-    old = np.flatnonzero(~fresh)
-    if len(old):
-        alive = held.label_alive(slot[old])
-        fresh[old[~alive]] = True
-        held.reject(Kind.LABEL, rows, i[old[alive]], Reason.DUPLICATE_LABEL)
-    s, w = slot[fresh], i[fresh]
-    column["time"][s] = rows.time[w]
-    column["cls"][s] = rows.cls[w]
-    column["rank"][s] = rows.rank[w]
-    column["position"][s] = rows.position[w]
-    column["source"][s] = rows.source
-    return slot, fresh
+    slot = held.labels.append(rows.hashes, found.end)
+    column["time"][slot] = rows.time
+    column["position"][slot] = rows.position
+    column["life"][slot] = life
+    column["cls"][slot] = rows.cls
+    column["source"][slot] = rows.source
+    column["rank"][slot] = rows.rank
+    return slot
 
 
-def _overtake(held: Held, rows: LabelRows, i: Rows, pair_row: Rows, at: Slots, slot: Slots) -> tuple[Mask, Mask]:
-    """Recount the predictions at `at` whose new label beats what they are counted under.
+def _overtake(held: Held, rows: LabelRows, row: Rows, at: Slots) -> tuple[Rows, Rows]:
+    """Recount the predictions at `at` which their new label, `row`, beats what they are counted under.
 
-    Returns for each of `i` whether it won anywhere, and whether it met another label.
+    Returns the labels that won anywhere, and those that met another label.
     """
-    wins = np.zeros(len(i), np.bool_)
-    contested = np.zeros(len(i), np.bool_)
-    if not len(at):
-        return wins, contested
     p, order = held.predictions.column, held.names.order
-    r = i[pair_row]
-    rank, time, cls = p["label_rank"][at].astype(np.int64), p["label_time"][at], p["label_cls"][at]
-    seen = cls != UNSEEN
-    contested[pair_row[seen]] = True
-    better = ~seen | (
-        (rows.rank[r] > rank)
-        | ((rows.rank[r] == rank) & (rows.time[r] > time))
-        | ((rows.rank[r] == rank) & (rows.time[r] == time) & (order[rows.cls[r]] > order[cls]))
-    )
-    pair_row, at = pair_row[better], at[better]
-    wins[pair_row] = True
-    changed = (p["label_cls"][at] != UNSEEN) & (p["label_cls"][at] != rows.cls[i[pair_row]])
-    fixed = at[changed]
-    held.counts.move(held.moves(at), -1)
-    held.write_winner(at, slot[pair_row])
-    held.counts.move(held.moves(at), 1)
+    cls = p["label_cls"].take(at)
+    seen = np.flatnonzero(cls != UNSEEN)
+    contested = row.take(seen)
+    fixed = seen
+    if len(seen):
+        where, rank, time = at.take(seen), rows.rank.take(contested), rows.time.take(contested)
+        mine, old_rank, old_time = rows.cls.take(contested), p["label_rank"].take(where), p["label_time"].take(where)
+        old = cls.take(seen)
+        better = (rank > old_rank) | (
+            (rank == old_rank) & ((time > old_time) | ((time == old_time) & (order.take(mine) > order.take(old))))
+        )
+        wins = np.ones(len(at), np.bool_)
+        wins[seen] = better
+        row, at = row[wins], at[wins]
+        fixed = where[better & (mine != old)]
+    if not len(at):
+        return row, contested
+    before = held.moves(at)
+    held.counts.move(before, -1)
+    cls = rows.cls.take(row)
+    p["label_time"][at] = time = rows.time.take(row)
+    p["label_cls"][at] = cls
+    p["label_rank"][at] = rows.rank.take(row)
+    true = np.where(cls >= UNSEEN, NONE, cls)
+    held.counts.move(before._replace(true=true, delay_ms=time - p["time"].take(at)), 1)
     if len(fixed):
         held.counts.correct(p["time"][fixed] // held.names.spec.pane_ms, p["group"][fixed].astype(np.int64))
-    return wins, contested
+    return row, contested
 
 
-def _enter(held: Held, rows: LabelRows, i: Rows, slot: Slots, state: Ints) -> None:
+def _enter(held: Held, rows: LabelRows, slot: slice, state: Ints) -> None:
     """New label rows take their state."""
-    held.labels.column["state"][slot] = state
-    for code, n in enumerate(np.bincount(state, minlength=len(LabelState)).tolist()):
+    column = held.labels.column
+    column["state"][slot] = state
+    numbers = np.bincount(state, minlength=len(LabelState)).tolist()
+    for code, n in enumerate(numbers):
         held.states[code] += n
-    waiting = slot[state == LabelState.WAITING]
-    if len(waiting):
-        held.first_orphan_minute = min(held.first_orphan_minute, int(held.labels.column["life"][waiting].min()))
-    held.reject(Kind.LABEL, rows, i[state == LabelState.BEYOND], Reason.BEYOND_HORIZON, counted=False)
-    held.reject(Kind.LABEL, rows, i[state == LabelState.DELETION], Reason.LABEL_DELETION, counted=False)
+    if numbers[LabelState.WAITING]:
+        soonest = int(column["life"][slot][state == LabelState.WAITING].min())
+        held.first_orphan_minute = min(held.first_orphan_minute, soonest)
+    for code, reason in ((LabelState.BEYOND, Reason.BEYOND_HORIZON), (LabelState.DELETION, Reason.LABEL_DELETION)):
+        if numbers[code]:
+            held.reject(Kind.LABEL, rows, np.flatnonzero(state == code), reason, counted=False)
 
 
 def restate(held: Held, hashes: Hashes) -> None:
@@ -217,8 +242,7 @@ def restate(held: Held, hashes: Hashes) -> None:
     new = np.where(n == 0, old, new)
     moved = new != old
     c["state"][label[moved]] = new[moved]
-    for code in old[moved].tolist():
-        held.states[code] -= 1
-    for code in new[moved].tolist():
-        held.states[code] += 1
+    change = np.bincount(new[moved], minlength=len(LabelState)) - np.bincount(old[moved], minlength=len(LabelState))
+    for code, n in enumerate(change.tolist()):
+        held.states[code] += n
     held.tell(label[moved & (new == LabelState.BEYOND)], Reason.BEYOND_HORIZON)

@@ -4,16 +4,18 @@ Predictions of an id that comes very often in a block are told one after the oth
 counted: what the table, the counts and the audit hold in the end is the same as if each had been counted in turn.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.formats.reasons import Kind, Reason
+from streams.ledger.cells import NONE
+from streams.ledger.counts import Moves
 from streams.ledger.held import Held, Ints, minutes_up
 from streams.ledger.labels import restate
 from streams.ledger.names import UNSEEN
-from streams.ledger.table import Hashes, Rows, Slots, crowded, rounds
+from streams.ledger.table import Hashes, Rows, Slots, crowded, repeats, rounds
 
 CROWD = 16
 """Rows of one id in a block that are taken in rounds."""
@@ -35,29 +37,35 @@ class PredictionRows:
     cls: Ints
     confidence: NDArray[np.uint16]
     position: Ints
-    reach: Ints = field(init=False)
+    reach: Ints
 
-    def __post_init__(self) -> None:
-        self.reach = self.time
+    def some(self, i: Rows) -> "PredictionRows":
+        """Some of the rows."""
+        return PredictionRows(
+            self.source, self.hashes.take(i, axis=0), self.time.take(i), self.group.take(i), self.cls.take(i),
+            self.confidence.take(i), self.position.take(i), self.reach.take(i),
+        )  # fmt: skip
 
 
 def add_predictions(held: Held, rows: PredictionRows) -> None:
     """Take the predictions of a block."""
-    final = rows.time + held.names.final_ms[rows.group]
+    final = rows.time + held.names.final_ms.take(rows.group)
     late = final < held.watermark
     if late.any():
         i = np.flatnonzero(late)
         held.reject(Kind.PREDICTION, rows, i, Reason.LATE_PREDICTION, held.watermark - final[i])
-    on_time = np.flatnonzero(~late)
-    if not len(on_time):
+        rows = rows.some(np.flatnonzero(~late))
+    if not len(rows.time):
         return
-    crowd = crowded(rows.hashes[on_time], np.full(len(on_time), CROWD))
+    if not repeats(rows.hashes):
+        _predictions_once(held, rows)
+        return
+    crowd = crowded(rows.hashes, np.full(len(rows.time), CROWD))
     if len(crowd):
-        winners = _winners(held, rows, on_time[crowd])
-        on_time = np.sort(np.concatenate((np.delete(on_time, crowd), winners)))
-    held.predictions.reserve(len(on_time), held.prediction_alive)
-    for turn in rounds(rows.hashes[on_time]):
-        _predictions_once(held, rows, on_time[turn])
+        winners = _winners(held, rows, crowd)
+        rows = rows.some(np.sort(np.concatenate((np.delete(np.arange(len(rows.time)), crowd), winners))))
+    for turn in rounds(rows.hashes):
+        _predictions_once(held, rows.some(turn))
 
 
 def _winners(held: Held, rows: PredictionRows, crowd: Rows) -> Rows:
@@ -93,66 +101,73 @@ def _winners(held: Held, rows: PredictionRows, crowd: Rows) -> Rows:
     return np.array(list(winner.values()), np.int64)
 
 
-def _predictions_once(held: Held, rows: PredictionRows, i: Rows) -> None:
+def _predictions_once(held: Held, rows: PredictionRows) -> None:
     """Predictions of different ids."""
-    table, names = held.predictions, held.names
-    column = table.column
-    pair = names.pair_of[rows.group]
-    slot, new = table.put(rows.hashes[i], lambda s, r: names.pair_of[column["group"][s]] == pair[i[r]])
-    fresh = new.copy()
-    old = np.flatnonzero(~new)
-    replaced = np.zeros(len(i), np.bool_)
-    if len(old):
-        alive = held.prediction_alive(slot[old])
-        fresh[old[~alive]] = True  # a row that is gone is free for a new life
-        replaced[_repeats(held, rows, i, slot, old[alive])] = True
-    held.counted += int(fresh.sum())
-    write = np.flatnonzero(fresh | replaced)
-    if not len(write):
-        return
-    w, s = i[write], slot[write]
-    column["time"][s] = rows.time[w]
-    column["group"][s] = rows.group[w]
-    column["cls"][s] = rows.cls[w]
-    column["confidence"][s] = rows.confidence[w]
-    column["label_cls"][s] = UNSEEN
-    pair_row, label = held.labels.find(rows.hashes[w])
+    table = held.predictions
+    table.reserve(len(rows.time), held.prediction_alive)
+    found = table.look(rows.hashes)
+    if len(found.row):
+        pair_of = held.names.pair_of
+        same = pair_of.take(table.column["group"].take(found.slot)) == pair_of.take(rows.group.take(found.row))
+        same &= held.prediction_alive(found.slot)  # a row that is gone is left to the next rebuild
+        stored = np.flatnonzero(same)
+        if len(stored):
+            row = found.row.take(stored)
+            _repeated(held, rows.some(row), found.slot.take(stored))
+            others = np.ones(len(rows.time), np.bool_)
+            others[row] = False
+            i = np.flatnonzero(others)
+            rows, found.end = rows.some(i), found.end.take(i)
+    if len(rows.time):
+        held.counted += len(rows.time)
+        _write(held, rows, table.append(rows.hashes, found.end))
+
+
+def _repeated(held: Held, rows: PredictionRows, slot: Slots) -> None:
+    """Predictions that are in the table, at `slot`: duplicates and conflicts, of which some replace what is there."""
+    column = held.predictions.column
+    names = ("time", "cls", "group", "confidence")
+    same = np.ones(len(slot), np.bool_)
+    for name in names:
+        same &= column[name].take(slot) == getattr(rows, name)
+    held.reject(Kind.PREDICTION, rows, np.flatnonzero(same), Reason.DUPLICATE_PREDICTION)
+    differing = np.flatnonzero(~same)
+    held.reject(Kind.PREDICTION, rows, differing, Reason.CONFLICTING_PREDICTION)
+    winning = [
+        j
+        for j in differing.tolist()
+        if _content(held, *(getattr(rows, name)[j] for name in names))
+        < _content(held, *(column[name][slot[j]] for name in names))
+    ]
+    if winning:
+        i = np.array(winning, np.int64)
+        held.counts.move(held.moves(slot[i]), -1)
+        _write(held, rows.some(i), slot[i])
+
+
+def _write(held: Held, rows: PredictionRows, at: Slots | slice) -> None:
+    """Write predictions to their slots and count them, under the labels that were here first."""
+    column = held.predictions.column
+    column["time"][at] = rows.time
+    column["group"][at] = rows.group
+    column["cls"][at] = rows.cls
+    column["confidence"][at] = rows.confidence
+    column["label_cls"][at] = UNSEEN
+    pair_row, label = held.labels.find(rows.hashes)
     if len(label):
         alive = held.label_alive(label)
         pair_row, label = pair_row[alive], label[alive]
-    if len(label):
-        _choose(held, s, pair_row, label)
-        life = minutes_up(rows.reach[w] + names.longest_final_ms)[pair_row]
-        np.maximum.at(held.labels.column["life"], label, life.astype(np.uint32))
-    held.counts.move(held.moves(s), 1)
-    if len(label):
-        restate(held, rows.hashes[w[np.unique(pair_row)]])
-
-
-def _repeats(held: Held, rows: PredictionRows, i: Rows, slot: Slots, old: Rows) -> Rows:
-    """The rows of `old` (indices into i) that replace what is there, taken out of the counts already.
-
-    All of `old` have their prediction in the table: the others are told as duplicates and conflicts.
-    """
-    column = held.predictions.column
-    s, r = slot[old], i[old]
-    same = (
-        (column["time"][s] == rows.time[r])
-        & (column["cls"][s] == rows.cls[r])
-        & (column["group"][s] == rows.group[r])
-        & (column["confidence"][s] == rows.confidence[r])
-    )
-    held.reject(Kind.PREDICTION, rows, r[same], Reason.DUPLICATE_PREDICTION)
-    differing = old[~same]
-    held.reject(Kind.PREDICTION, rows, i[differing], Reason.CONFLICTING_PREDICTION)
-    wins = [
-        _content(held, rows.time[i[j]], rows.cls[i[j]], rows.group[i[j]], rows.confidence[i[j]])
-        < _content(held, *(column[name][slot[j]] for name in ("time", "cls", "group", "confidence")))
-        for j in differing.tolist()
-    ]
-    winning: Rows = differing[np.array(wins, np.bool_)] if wins else differing
-    held.counts.move(held.moves(slot[winning]), -1)
-    return winning
+    if not len(label):
+        pane = rows.time // held.names.spec.pane_ms
+        none = np.full(len(pane), NONE)
+        held.counts.move(Moves(pane, rows.group, rows.cls, none, rows.confidence, none), 1)
+        return
+    slots = np.arange(at.start, at.stop) if isinstance(at, slice) else at
+    _choose(held, slots, pair_row, label)
+    life = minutes_up(rows.reach + held.names.longest_final_ms)[pair_row]
+    np.maximum.at(held.labels.column["life"], label, life.astype(np.uint32))
+    held.counts.move(held.moves(slots), 1)
+    restate(held, rows.hashes[np.unique(pair_row)])
 
 
 def _content(held: Held, time: int, cls: int, group: int, confidence: int) -> Content:

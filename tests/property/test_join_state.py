@@ -84,7 +84,7 @@ def test_a_loaded_state_goes_on_as_the_one_that_was_dumped(rows: list[Row], rng:
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda s: s.update(format=99), lambda s: s.pop("held"), lambda s: s["held"]["labels"].update(key0=b"1234567"),
+        lambda s: s.update(format=99), lambda s: s.pop("held"), lambda s: s["held"]["labels"].update(keys=b"1234567"),
         lambda s: s["counts"].update(keys=b""), lambda s: s["books"].update(strange=1), lambda s: s.update(time=[]),
     ],
 )  # fmt: skip

@@ -15,7 +15,7 @@ from streams.ledger.intake import Intake
 from streams.ledger.join import Join
 from streams.ledger.labels import LabelRows
 from streams.ledger.spec import NO_TIME
-from streams.ledger.table import Rows
+from streams.ledger.table import Found, Rows
 from streams.ledger.watermark import SourceClock, Watermark
 
 Patch = pytest.MonkeyPatch
@@ -58,10 +58,9 @@ def a_label_beyond_the_horizon_counts(patch: Patch) -> None:
     """A label counts for a prediction however late it is."""
     overtake = labels._overtake
 
-    def wrong(held: Held, rows: LabelRows, i: Rows, pair_row: Rows, at: Rows, slot: Rows) -> Any:
-        del pair_row, at
-        every, predictions = held.predictions.find(rows.hashes[i])
-        return overtake(held, rows, i, every, predictions, slot)
+    def wrong(held: Held, rows: LabelRows, row: Rows, at: Rows) -> Any:
+        del row, at
+        return overtake(held, rows, *held.predictions.find(rows.hashes))
 
     patch.setattr(labels, "_overtake", wrong)
 
@@ -70,11 +69,11 @@ def a_label_beyond_the_horizon_retracts(patch: Patch) -> None:
     """A newer label beyond the horizon takes back the one that counts."""
     once = labels._labels_once
 
-    def wrong(held: Held, rows: LabelRows, i: Rows) -> None:
-        once(held, rows, i)
-        row, at = held.predictions.find(rows.hashes[i])
+    def wrong(held: Held, rows: LabelRows, found: Found) -> None:
+        once(held, rows, found)
+        row, at = held.predictions.find(rows.hashes)
         p = held.predictions.column
-        far = rows.time[i[row]] > p["time"][at] + held.names.horizon_ms[p["group"][at]]
+        far = rows.time[row] > p["time"][at] + held.names.horizon_ms[p["group"][at]]
         at = np.unique(at[far & held.prediction_alive(at)])
         held.counts.move(held.moves(at), -1)
         p["label_cls"][at] = 0xFFFE
@@ -128,7 +127,7 @@ def a_flush_leaves_out_what_became_empty(patch: Patch) -> None:
     flush = Join.flush
 
     def wrong(self: Join, writer: str = "") -> list[tuple[int, bytes]]:
-        self.counts.touched = {key for key in self.counts.touched if self.counts.slots.get(key)}
+        self.counts.touched.intersection_update([key for key, cells in self.counts.slots.items() if cells])
         return flush(self, writer)
 
     patch.setattr(Join, "flush", wrong)

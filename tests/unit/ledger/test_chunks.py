@@ -109,7 +109,7 @@ def test_a_judge_counts_a_slot_that_is_cut_over_chunks_and_replaces_it_whole(
         for judge, rows, bound in zip(judges, seen, (LIMIT, 420), strict=True):
             monkeypatch.setattr(module, "MAX_RECORD_BYTES", bound)
             join.position, join.flushed = step + 1, step
-            join.counts.touched = {pane << GROUP_BITS | group for pane, group in chosen}
+            join.counts.touched.update(pane << GROUP_BITS | group for pane, group in chosen)
             records = [data for _, data in join.flush("w")]
             cuts += len(records) - 1
             for record in records:

@@ -28,7 +28,7 @@ def plain(given: list[Moves]) -> dict[int, dict[int, int]]:
     """The same, a prediction at a time."""
     slots: dict[int, dict[int, int]] = {}
     for m in given:
-        for i in range(len(m)):
+        for i in range(len(m.pane)):
             cells = slots.setdefault(int(m.pane[i]) << GROUP_BITS | int(m.group[i]), {})
 
             def add(kind: CellKind, a: int, b: int, n: int = 1, cells: dict[int, int] = cells) -> None:
@@ -50,22 +50,37 @@ def plain(given: list[Moves]) -> dict[int, dict[int, int]]:
 
 @pytest.mark.parametrize("panes", [2, 400])
 @pytest.mark.parametrize("dense_per_row", [0, 16, 1 << 20])
+@pytest.mark.parametrize("waiting", [0, 100, 10_000])
 def test_dense_and_sorted_sums_count_what_a_loop_counts(
-    panes: int, dense_per_row: int, monkeypatch: pytest.MonkeyPatch
+    panes: int, dense_per_row: int, waiting: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_DENSE_PER_ROW", dense_per_row)
+    monkeypatch.setattr(module, "_WAITING_ROWS", waiting)
     rng = Random(panes)
     given = [moves(rng, n, panes) for n in (1, 90, 200)]
+    passing = moves(rng, 30, panes)
     counts = Counts()
-    for some in given:
+    for some in given[:2]:
         counts.move(some, 1)
-    assert counts.slots == plain(given)
+    counts.move(passing, 1)
+    assert counts.slots == plain([*given[:2], passing])
+    counts.move(passing, -1)
+    counts.move(given[2], 1)
+    assert {key: cells for key, cells in counts.slots.items() if cells} == plain(given)
     assert counts.labelled + counts.unlabelled == 291
     assert counts.touched == set(counts.slots)
     for some in given:
         counts.move(some, -1)
     assert not any(counts.slots.values())
     assert counts.labelled == counts.unlabelled == 0
+
+
+def test_a_slot_is_touched_by_a_move_that_is_taken_back_at_once() -> None:
+    counts, there_and_back = Counts(), moves(Random(3), 5, 4)
+    counts.move(there_and_back, 1)
+    counts.move(there_and_back, -1)
+    assert counts.touched == set(plain([there_and_back]))
+    assert not any(counts.slots.values())
 
 
 def test_a_correction_is_counted_and_a_dropped_slot_leaves_its_unlabelled_as_expired() -> None:
@@ -86,7 +101,7 @@ def test_a_correction_is_counted_and_a_dropped_slot_leaves_its_unlabelled_as_exp
 def test_nothing_to_move_touches_nothing() -> None:
     counts = Counts()
     counts.move(moves(Random(1), 0, 1), 1)
-    assert counts == Counts()
+    assert (counts.slots, counts.touched, counts.labelled, counts.unlabelled) == ({}, set(), 0, 0)
 
 
 def test_bins_of_confidence_and_delay_begin_where_they_say() -> None:
