@@ -38,21 +38,14 @@ class PartitionReader:
         })  # fmt: skip
 
     def bounds(self, tp: TopicPartitionKey) -> tuple[int, int]:
-        """The offset of the first record still there, and the one after the last.
-
-        A leader that is just being elected, as after a topic was made, is asked again.
-        """
+        """The offset of the first record still there, and the one after the last."""
         until_s = monotonic_s() + self._patience_s
         while True:
             try:
-                low, high = self._consumer.get_watermark_offsets(
-                    TopicPartition(*tp), timeout=max(0.1, until_s - monotonic_s())
-                )
+                low, high = self._consumer.get_watermark_offsets(TopicPartition(*tp), timeout=self._patience_s)
             except KafkaException as raised:
-                error = error_of(raised)
-                if monotonic_s() > until_s or error.code() in UNKNOWN_TOPIC or verdict(error, "") is not None:
-                    raise self._final(error, tp) from raised
-                self._consumer.poll(_WAIT_S)
+                self._wait_or_raise(error_of(raised), tp, until_s)
+                self._consumer.consume(1, _WAIT_S)  # nothing is assigned: a moment's rest
             else:
                 return low, high
 
@@ -62,18 +55,17 @@ class PartitionReader:
         until_s = monotonic_s() + self._patience_s
         while True:
             messages = self._consumer.consume(_BATCH, _WAIT_S)
-            if messages:
-                until_s = monotonic_s() + self._patience_s
-            elif monotonic_s() > until_s:
+            if not messages and monotonic_s() > until_s:
                 raise UnavailableError(f"{tp[0]}[{tp[1]}] could not be read to its end within {self._patience_s:.0f} s")
             for message in messages:
                 error = message.error()
                 if error is None:
+                    until_s = monotonic_s() + self._patience_s
                     yield message
                 elif error.code() == PARTITION_EOF:
                     return
-                elif error.code() in UNKNOWN_TOPIC or verdict(error, "") is not None:
-                    raise self._final(error, tp)
+                else:
+                    self._wait_or_raise(error, tp, until_s)
 
     def close(self) -> None:
         """End it."""
@@ -87,11 +79,16 @@ class PartitionReader:
     ) -> None:
         self.close()
 
-    def _final(self, error: KafkaError, tp: TopicPartitionKey) -> Exception:
+    def _wait_or_raise(self, error: KafkaError, tp: TopicPartitionKey, until_s: float) -> None:
+        """Raise what waiting cannot heal, or does not: a broker that just started does not know its topics yet."""
         doing = f"reading {tp[0]}[{tp[1]}]"
-        if error.code() in UNKNOWN_TOPIC:
-            return TopicError(f"{doing}: there is no such partition")
-        return verdict(error, doing) or UnavailableError(f"{doing}: {error.str()}. Is the broker up?")
+        final = verdict(error, doing)
+        if final is not None:
+            raise final
+        if monotonic_s() > until_s:
+            if error.code() in UNKNOWN_TOPIC:
+                raise TopicError(f"{doing}: there is no such partition")
+            raise UnavailableError(f"{doing}: {error.str()}. Is the broker up?")
 
 
 def _ignore(_error: KafkaError) -> None:
