@@ -17,6 +17,7 @@ class SourceGauges:
         self._down: dict[str, bool] = {}
         self._lagging: dict[str, set[TopicPartitionKey]] = {}
         self._clocks: set[TopicPartitionKey] = set()
+        self._ahead: set[TopicPartitionKey] = set()
 
     def look(self, sources: Sequence[Source]) -> None:
         """Bring everything about the sources up to date."""
@@ -33,13 +34,20 @@ class SourceGauges:
             self._down[stage] = source.down
             self._lag(stage, source.lag())
 
-    def clocks(self, now_ms: int, clocks: Mapping[TopicPartitionKey, int]) -> None:
-        """How far the clock of each source partition of this worker lies behind the wall clock."""
+    def clocks(
+        self, now_ms: int, clocks: Mapping[TopicPartitionKey, int], ahead_ms: Mapping[TopicPartitionKey, int]
+    ) -> None:
+        """How far the clock of each source partition here lies behind the wall clock, and of those that wait ahead."""
         for topic, partition in self._clocks - clocks.keys():
             self._telemetry.drop(Level.SOURCE_LAG, topic=topic, partition=partition)
         for (topic, partition), clock_ms in clocks.items():
             self._telemetry.set(Level.SOURCE_LAG, (now_ms - clock_ms) / 1000, topic=topic, partition=partition)
         self._clocks = set(clocks)
+        for topic, partition in self._ahead - ahead_ms.keys():
+            self._telemetry.drop(Level.SOURCE_AHEAD, topic=topic, partition=partition)
+        for (topic, partition), by_ms in ahead_ms.items():
+            self._telemetry.set(Level.SOURCE_AHEAD, by_ms / 1000, topic=topic, partition=partition)
+        self._ahead = set(ahead_ms)
 
     def _lag(self, stage: str, lag: Mapping[TopicPartitionKey, int]) -> None:
         for topic, partition in self._lagging.get(stage, set()) - lag.keys():

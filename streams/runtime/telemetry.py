@@ -45,6 +45,7 @@ class Level(StrEnum):
 
     WATERMARK_LAG = "quality_watermark_lag_seconds"
     SOURCE_LAG = "quality_source_lag_seconds"
+    SOURCE_AHEAD = "quality_source_ahead_seconds"
     CONSUMER_LAG = "quality_consumer_lag_records"
     HELD_ROWS = "quality_join_held_rows"
     HELD_BYTES = "quality_join_held_bytes"
@@ -91,6 +92,11 @@ METRICS: tuple[Metric, ...] = (
     Metric(Count.CHECKPOINTS, ("stage",), "Checkpoints written, by stage."),
     Metric(Level.WATERMARK_LAG, ("partition",), "Wall clock minus watermark, by ledger partition."),
     Metric(Level.SOURCE_LAG, ("topic", "partition"), "Wall clock minus the clock of a source partition."),
+    Metric(
+        Level.SOURCE_AHEAD,
+        ("topic", "partition"),
+        "How far a source partition that waits for others is ahead of them in event time.",
+    ),
     Metric(Level.CONSUMER_LAG, ("topic", "partition"), "Records between the position and the end of a partition."),
     Metric(Level.HELD_ROWS, ("partition", "table"), "Rows held by the join, by ledger partition and table."),
     Metric(Level.HELD_BYTES, ("partition",), "Bytes of the join's tables, by ledger partition."),

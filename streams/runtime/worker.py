@@ -161,8 +161,6 @@ class Worker:
         sys.stderr.flush()
         os._exit(UnavailableError.exit_code)
 
-    # ------------------------------------------------------------------ parts
-
     def _producer(self, name: str) -> Producer:
         return Producer(f"{self.name}-{name}", self.config.client, fail=self.fail, log=self._log)
 
@@ -185,6 +183,7 @@ class Worker:
             config, self.name, topology, self._tallies, outputs, self._checkpoints,
             clock_s=monotonic_s, clock_ms=wall_ms, telemetry=self.telemetry, log=_log("join"),
         )  # fmt: skip
+        self._intake.aligned.elsewhere = self._join.clocks
         self._judge = JudgeStage(
             config, topology, self._rounds, self._checkpoints,
             clock_s=monotonic_s, telemetry=self.telemetry, log=_log("judge"),
@@ -264,7 +263,7 @@ class Worker:
                     await asyncio.sleep(0)  # the other agents have their turn
                 self._intake.tick()
             self._gauges.look(self._sources)
-            self._gauges.clocks(wall_ms(), self._intake.clocks())
+            self._gauges.clocks(wall_ms(), self._intake.clocks(), self._intake.ahead())
             self.telemetry.observe(Spread.TICK, monotonic_s() - began_s)
 
     async def _flushes(self) -> None:

@@ -162,6 +162,29 @@ class SourceContract:
         worker.check()
         assert worker.store.rows[topic, 0] == list(range(20_000))
 
+    def test_partitions_held_back_wait_and_go_on_where_they_were(self, cluster: Cluster) -> None:
+        """Again and again in the middle of a backlog, and while another is already held for its fair share."""
+        topic = new_name("t")
+        cluster.create_topic(topic, 2)
+        for partition in range(2):
+            fill(cluster, topic, partition, numbers(20_000))
+        first, second = frozenset({(topic, 0)}), frozenset({(topic, 1)})
+        worker = Worker(cluster, [topic], new_name("g"), limits=Limits(max_partition_rows=2_000, poll_rows=100))
+        for turn in range(1, 7):
+            held, other = (first, (topic, 1)) if turn % 2 else (second, (topic, 0))
+            worker.source.hold_back(held)
+            worker.wait_rows(other, 2_500 * turn)
+        worker.source.hold_back(first | second)
+        wait_for(lambda: not worker.source.in_flight, "what is out is applied")
+        holds_for(lambda: not worker.source.in_flight, "nothing is read", 0.5)
+        assert worker.count() < 40_000
+        worker.source.hold_back(frozenset())
+        wait_for(lambda: worker.count() == 40_000, "everything arrives")
+        worker.stop()
+        worker.check()
+        for partition in range(2):
+            assert worker.store.rows[topic, partition] == list(range(20_000))
+
     def test_waits_for_a_broker_that_is_gone_and_goes_on(self, cluster: Cluster) -> None:
         topic = new_name("t")
         cluster.create_topic(topic, 3)

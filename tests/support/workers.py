@@ -163,6 +163,10 @@ class Worker:
         """Offsets of a partition in memory."""
         return list(self.memory.get(key, ([], 0))[0])
 
+    def wait_rows(self, key: TopicPartitionKey, count: int) -> None:
+        """Wait until a partition has given so many rows."""
+        wait_for(lambda: len(self.rows(key)) >= count, f"{count} rows of {key}")
+
     def failed(self) -> bool:
         """Something failed."""
         return bool(self.failures)

@@ -20,6 +20,7 @@ class Fetching:
     def __init__(self, consumer: Consumer, assignment: Assignment, stats: Stats) -> None:
         self._consumer, self._assignment, self._stats = consumer, assignment, stats
         self._held: set[TopicPartitionKey] = set()
+        self._ahead: frozenset[TopicPartitionKey] = frozenset()  # as the stage wants it; may name others' partitions
         self.paused = False
 
     def begin(self, parts: Iterable[tuple[TopicPartitionKey, Partition, int]]) -> None:
@@ -31,8 +32,7 @@ class Fetching:
             tps.append(TopicPartition(*key, position))
         if tps:
             self._consumer.incremental_assign(tps)
-            if self.paused:
-                self._consumer.pause(tps)
+            self._pause([(tp.topic, tp.partition) for tp in tps if self.holds((tp.topic, tp.partition))])
 
     def restart(self, key: TopicPartitionKey, partition: Partition) -> None:
         """Read a partition again from its `next`."""
@@ -40,7 +40,7 @@ class Fetching:
         self._consumer.incremental_unassign([TopicPartition(*key)])
         self._consumer.incremental_assign([TopicPartition(*key, partition.next)])
         partition.restarted(time.monotonic())
-        if self.paused or key in self._held:
+        if self.holds(key):
             self._pause([key])
 
     def leave(self, keys: Sequence[TopicPartitionKey]) -> None:
@@ -53,12 +53,23 @@ class Fetching:
         if key not in self._held:
             self._held.add(key)
             self._stats.held += 1
-            if not self.paused:
+            if not self.paused and key not in self._ahead:
                 self._pause([key])
+
+    def hold_ahead(self, keys: frozenset[TopicPartitionKey]) -> None:
+        """Hold just these back because they are ahead of others in event time."""
+        before, self._ahead = self._ahead, keys
+        if before != keys and not self.paused:
+            ready = {key for key in self._assignment.ready() if key not in self._held}
+            self._pause(sorted((keys - before) & ready))
+            self._resume(sorted((before - keys) & ready))
+        for key in before - keys:
+            if (partition := self._assignment.get(key)) is not None:
+                partition.seen_s = time.monotonic()  # its silence was ours
 
     def holds(self, key: TopicPartitionKey) -> bool:
         """Whether a partition is held back, by itself or with all."""
-        return self.paused or key in self._held
+        return self.paused or key in self._held or key in self._ahead
 
     def let_go(self, below_rows: int) -> None:
         """Read the held partitions again that have fewer rows out than this."""
@@ -67,7 +78,7 @@ class Fetching:
             partition = self._assignment.get(key)
             if partition is None or partition.rows < below_rows:
                 self._held.discard(key)
-                if partition is not None and partition.ready:
+                if partition is not None and partition.ready and key not in self._ahead:
                     go.append(key)
         if go and not self.paused:
             self._resume(go)
@@ -80,7 +91,7 @@ class Fetching:
     def resume_all(self) -> None:
         """Read everything again that is not held by itself."""
         self.paused = False
-        self._resume([key for key in self._assignment.ready() if key not in self._held])
+        self._resume([key for key in self._assignment.ready() if not self.holds(key)])
 
     def _pause(self, keys: Sequence[TopicPartitionKey]) -> None:
         if keys:

@@ -70,6 +70,7 @@ class Source:
         self.limits = limits = limits or Limits()
         self._stage, self._deliver_batch, self._on_fail, self._clock_ms = stage, deliver, fail, clock_ms
         self._at_end = at_end
+        self._ahead: frozenset[TopicPartitionKey] = frozenset()
         self._group_metadata: Any = None
         self._refresh_s = 0.0
         self._failed = threading.Event()
@@ -115,15 +116,16 @@ class Source:
         """The stage is finished with a batch, whether it was current or not. Once for each batch."""
         self._in_flight.done(batch, self._assignment.get(batch.key))
 
+    def hold_back(self, keys: frozenset[TopicPartitionKey]) -> None:
+        """Read all partitions but these from now on: they are ahead of others in event time."""
+        self._ahead = keys
+
     def commit(self, offsets: Mapping[TopicPartitionKey, tuple[int, str]]) -> None:
         """Commit group offsets (next offset, metadata) soon; the newest of a partition counts. Does not wait."""
         self._commits.put(offsets)
 
     def commit_now(self, offsets: Mapping[TopicPartitionKey, tuple[int, str]], timeout_s: float = 30.0) -> None:
-        """Commit and wait for the broker's word. Raises KafkaException when it refuses, UnavailableError in the end.
-
-        Not from the poll thread, which sends it.
-        """
+        """Commit and wait for the broker's word; not from the poll thread. Raises KafkaException, UnavailableError."""
         self._commits.put_and_wait(offsets, timeout_s, self._closed)
 
     def committed(
@@ -133,10 +135,7 @@ class Source:
         return self._commits.committed(self._inquiry, tps, timeout_s)
 
     def group_metadata(self) -> Any:
-        """The group membership as transactions need it, at most half a second old; None before the first.
-
-        Ask anew for each round and after each refusal: a rebalance outdates it.
-        """
+        """The group membership as transactions need it; None before the first. Ask anew for each round and refusal."""
         return self._group_metadata
 
     def assigned(self) -> list[TopicPartitionKey]:
@@ -205,6 +204,7 @@ class Source:
         self._membership.finish_loads()
         self._commits.send(self._consumer, self._assignment)
         self._watch.turn()
+        self._fetching.hold_ahead(self._ahead)
         now_s = time.monotonic()
         if now_s >= self._refresh_s:
             self._refresh_s = now_s + _REFRESH_S
@@ -214,7 +214,7 @@ class Source:
         self._fetching.let_go(self.limits.max_partition_rows // 2)
 
     def _poll(self) -> list[Message]:
-        busy = self._membership.loader.pending or self._ends.asking
+        busy = self._membership.loader.pending or self._ends.asking or self._ahead
         messages = self._consumer.consume(1, _QUIET_S if busy else self.limits.first_wait_s)
         if not messages:
             return []

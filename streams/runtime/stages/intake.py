@@ -15,6 +15,7 @@ from confluent_kafka import Message
 from streams.formats.columns import Records
 from streams.formats.decoder import Decoder
 from streams.formats.reasons import Kind, Reason, Rejected
+from streams.ledger.alignment import Standing
 from streams.ledger.intake import Intake, Sends
 from streams.ledger.position import SourceId, offset_of
 from streams.ledger.rejects import intake_row
@@ -24,6 +25,7 @@ from streams.runtime.kafka.producer import Producer
 from streams.runtime.kafka.source import Source
 from streams.runtime.kafka.stage import Batch, Headers
 from streams.runtime.stages.acknowledged import Acknowledged
+from streams.runtime.stages.aligned import Aligned
 from streams.runtime.stages.beginnings import Beginnings
 from streams.runtime.stages.outputs import Outputs
 from streams.runtime.stages.waiting import Waiting
@@ -70,6 +72,7 @@ class IntakeStage:
         self._starts: dict[TopicPartitionKey, int] = {}
         self._acks = Acknowledged()
         self._waiting = Waiting()
+        self.aligned = Aligned(config.run, log)
         starts = {topic: source.config.start for topic, source in self._inputs.items()}
         self._beginnings = Beginnings(config, topology, starts, log)
         self.source: Source | None = None
@@ -123,6 +126,7 @@ class IntakeStage:
                 return 0
             for tp in self._waiting.add(batch):
                 self._send_blocks(tp)
+                self._align()
         return len(batch)
 
     def waiting(self) -> list[TopicPartitionKey]:
@@ -146,6 +150,14 @@ class IntakeStage:
             ends = {s: offset_of(state.end) for s, state in self._intake.sources.items()}
             offsets = {(s.topic, s.partition): (end, self._beginnings.note(s.topic)) for s, end in ends.items()}
             self._acks.mark(lambda: self._commit(offsets))
+            self._align()
+
+    def _align(self) -> None:
+        """Have the sources wait that are ahead of others in event time. Hold the lock."""
+        assert self.source is not None  # noqa: S101 - attached before it starts
+        own = {s: Standing(state.clock_ms, state.caught_up_at_ms) for s, state in self._intake.sources.items()}
+        if self.aligned.look(own, self._topology.announced(), self._clock_ms()):
+            self.source.hold_back(frozenset(self.ahead()))
 
     def _send_blocks(self, tp: TopicPartitionKey) -> None:
         """Decode what waits of a source and send its blocks. Hold the lock."""
@@ -189,6 +201,12 @@ class IntakeStage:
         with self._lock:
             states = self._intake.sources.items()
             return {(s.topic, s.partition): state.clock_ms for s, state in states if state.clock_ms is not None}
+
+    def ahead(self) -> dict[TopicPartitionKey, int]:
+        """The source partitions here that wait for others, and how far they are ahead of them, ms of event time."""
+        with self._lock:
+            ahead = self.aligned.ahead
+            return {(s.topic, s.partition): ahead[str(s)].by_ms for s in self._intake.sources if str(s) in ahead}
 
     def _commit(self, offsets: Mapping[TopicPartitionKey, tuple[int, str]]) -> None:
         assert self.source is not None  # noqa: S101 - attached before it starts

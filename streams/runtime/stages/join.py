@@ -8,7 +8,7 @@ the flush said is acknowledged.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 
 import orjson
@@ -17,6 +17,7 @@ from streams.ledger.gap import GapError
 from streams.ledger.join import ForeignRecordError, Join
 from streams.ledger.rejects import join_row
 from streams.ledger.spec import NO_TIME
+from streams.ledger.watermark import SourceClock
 from streams.runtime.checkpoints.kept import MOVED_KEPT_S, Checkpoints, Kept
 from streams.runtime.checkpoints.kinds import JOIN
 from streams.runtime.checkpoints.rules import Due
@@ -116,7 +117,15 @@ class JoinStage:
             f"Set retention.ms=-1 on it; to count again from the sources, give the job a new `name` and `prefix`"
         )
 
-    # What the agent calls; the event loop.
+    # What the agents call; the event loop.
+
+    def clocks(self) -> Mapping[str, SourceClock]:
+        """What the ledger has said of all sources that are not retired, where any partition of it is here."""
+        for part in self._parts.values():
+            if part.ready:
+                time = part.join.time
+                return {name: clock for name, clock in time.sources.items() if name not in time.retired}
+        return {}
 
     def take(self, batch: Batch) -> int:
         """Fold a batch of the ledger and flush where that is due; how many records it had."""

@@ -81,7 +81,7 @@ def test_enough_rows_of_a_source_go_and_too_many_of_all_send_the_fullest(monkeyp
 def test_a_poll_is_sorted_by_partition(runs: list[tuple[str, int, int]]) -> None:
     """Whatever the runs: each row is in its partition once and in order."""
     expected: dict[TopicPartitionKey, list[int]] = defaultdict(list)
-    messages = []
+    messages: list[Message] = []
     for topic, partition, length in runs:
         for _ in range(length):
             offset = len(messages)

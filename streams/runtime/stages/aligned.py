@@ -1,0 +1,59 @@
+"""Which raw partitions wait because they are ahead of others in event time: the rule, fed from here and the ledger.
+
+The sources of this worker are known from its intake, those of others from the ledger's progress records, as far as a
+partition of the ledger is folded here; a worker that folds none aligns its own sources only.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from streams.ledger.alignment import Ahead, Alignment, Standing
+from streams.ledger.position import SourceId
+from streams.ledger.spec import NO_TIME
+from streams.ledger.watermark import SourceClock
+from streams.runtime.config.job import RunConfig
+from streams.runtime.kafka.client import Log
+
+GRACE_MS = 5_000
+"""A source counts as being at its end for this long and two ticks after it was."""
+
+LOOK_MS = 50
+"""Between two looks, at least."""
+
+SAY_MS = 60_000
+"""Between two lines in the log that sources wait, at least."""
+
+
+class Aligned:
+    """The sources of a worker that wait. `elsewhere` tells the clocks of the ledger, by the names of the sources."""
+
+    def __init__(self, run: RunConfig, log: Log) -> None:
+        """Nobody waits."""
+        self._rule: Alignment[str] = Alignment(run.max_ahead_ms, GRACE_MS + 2 * run.tick_ms)
+        self._log = log
+        self._next_ms = self._say_ms = 0
+        self.elsewhere: Callable[[], Mapping[str, SourceClock]] = dict
+        self.ahead: dict[str, Ahead[str]] = {}
+
+    def look(self, own: Mapping[SourceId, Standing], announced: Iterable[SourceId], now_ms: int) -> bool:
+        """Look who is ahead now; whether it was time to."""
+        if now_ms < self._next_ms:
+            return False
+        self._next_ms = now_ms + LOOK_MS
+        mine = {str(source): standing for source, standing in own.items()}
+        clocks = self.elsewhere()
+        others = {}
+        for name in map(str, announced):
+            if name in mine or not clocks:
+                continue
+            clock = clocks.get(name)
+            if clock is not None:  # else it is retired, or news
+                others[name] = Standing(None if clock.clock_ms == NO_TIME else clock.clock_ms, clock.caught_up_at_ms)
+        self.ahead = self._rule.waiting(mine, others, now_ms)
+        if self.ahead and now_ms >= self._say_ms:
+            self._say_ms = now_ms + SAY_MS
+            name, most = max(self.ahead.items(), key=lambda item: item[1].by_ms)
+            self._log.info(
+                "sources wait for those behind them in event time",
+                waiting=len(self.ahead), furthest=name, ahead_h=round(most.by_ms / 3_600_000, 1), behind=most.behind,
+            )  # fmt: skip
+        return True
