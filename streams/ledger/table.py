@@ -138,7 +138,7 @@ class Table:
         k0 = hashes[:, 0]
         end = (k0 & np.uint64(len(self._index) - 1)).view(np.int64)
         entry = self._index.take(end)
-        todo = np.flatnonzero(entry)
+        todo = entry.nonzero()[0]
         if not len(todo):
             return Found(todo, todo, end)
         rows: list[Rows] = []
@@ -146,14 +146,14 @@ class Table:
         entry, word, at = entry.take(todo), k0.take(todo), end.take(todo)
         step, mask = _steps(word), len(self._index) - 1
         while len(todo):
-            hit = np.flatnonzero((entry ^ word) <= _LOWER)
+            hit = ((entry ^ word) <= _LOWER).nonzero()[0]
             if len(hit):
                 rows.append(todo.take(hit))
                 entries.append(entry.take(hit))
             at = (at + step) & mask
             entry = self._index.take(at)
             end[todo] = at
-            more = np.flatnonzero(entry)
+            more = entry.nonzero()[0]
             if len(more) < len(todo):
                 todo, entry, word = todo.take(more), entry.take(more), word.take(more)
                 at, step = at.take(more), step.take(more)
@@ -186,16 +186,16 @@ class Table:
         word = self.keys[first:last, 0]
         entry = (word & _UPPER) | np.arange(first + 1, last + 1, dtype=np.uint64)
         self._index[at] = entry  # the last one that claims a place has it
-        todo = np.flatnonzero(self._index.take(at) != entry)
+        todo = (self._index.take(at) != entry).nonzero()[0]
         if not len(todo):
             return
         mask = len(self._index) - 1
         at, entry, step = at.take(todo), entry.take(todo), _steps(word.take(todo))
         while len(at):
             at = (at + step) & mask
-            free = np.flatnonzero(self._index.take(at) == 0)
+            free = (self._index.take(at) == 0).nonzero()[0]
             self._index[at.take(free)] = entry.take(free)
-            more = np.flatnonzero(self._index.take(at) != entry)
+            more = (self._index.take(at) != entry).nonzero()[0]
             at, entry, step = at.take(more), entry.take(more), step.take(more)
 
     def _make_index(self, rows: int) -> None:
