@@ -109,7 +109,7 @@ class Limits:
     lag_check_s: float = 5.0  # the same without it, for lag and stall
     stall_s: float = 10.0  # a partition silent for so long although its log goes on is restarted
     truncated_s: float = 5.0  # a log that ends below the position for so long was truncated
-    session_ms: int = 10_000  # a dead worker's partitions move after this
+    session_ms: int = 6_000  # a dead worker's partitions move after this
     heartbeat_ms: int = 300  # how fast a rebalance is noticed
     loaders: int = 4  # partitions loaded at once
     load_at_once: int = 1  # partitions in one call of `Stage.load`
