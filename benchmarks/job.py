@@ -75,9 +75,9 @@ def look(broker: Broker, workers: list[Worker]) -> Look:
 
 def summary(looks: list[Look], total: int) -> Result:
     """Rates between the first and the last look at which all worked. Raises NotDoneError when there are not two."""
-    some = next((n for n, seen in enumerate(looks) if any(seen.events)), 0)
-    every = next((n for n, seen in enumerate(looks) if all(seen.events) and sum(seen.events) < total / 2), some)
-    began = ended = looks[every]
+    first = next((n for n, seen in enumerate(looks) if any(seen.events)), 1)
+    every = (n for n, seen in enumerate(looks) if all(seen.events) and sum(seen.events) < total / 2)
+    began = ended = looks[next(every, max(first - 1, 0))]  # so few that one worker had all of them: from before that
     for before, after in itertools.pairwise(looks):
         if after.ledger_bytes - before.ledger_bytes > PROGRESS_BYTES and after.at_s > began.at_s:
             ended = after

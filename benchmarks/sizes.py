@@ -19,6 +19,6 @@ class Sizes:
 
 FULL = Sizes()
 QUICK = Sizes(
-    predictions=100_000, rounds=1, faust_predictions=2_000, rates=(100, 5_000), latency_s=8, idle_s=5,
+    predictions=200_000, rounds=1, faust_predictions=2_000, rates=(100, 5_000), latency_s=8, idle_s=5,
     decode_rows=5_000, decode_rounds=2,
 )  # fmt: skip

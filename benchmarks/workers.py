@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import orjson
 
-from benchmarks.broker import Broker, NotDoneError, wait_for
+from benchmarks.broker import Broker, NotDoneError, Row, wait_for
 from benchmarks.processes import ChildError, Process, cpu_s, end, module, peak_mib, tail
 from streams.runtime.config.job import TopicNoun, topic_name
 from tests.support.real_kafka import free_ports
@@ -181,9 +181,15 @@ class Audits:
 
     def received(self) -> int:
         """Predictions and labels that the joins have taken up to their last flush."""
-        for row in self._follower.rows():
-            self._newest[row.key] = row.value
+        self.rows()
         return self.sum("predictions_received") + self.sum("labels_received")
+
+    def rows(self) -> list[Row]:
+        """The audits that came since the last call."""
+        rows = self._follower.rows()
+        for row in rows:
+            self._newest[row.key] = row.value
+        return rows
 
     def sum(self, name: str) -> int:
         """A number of the newest audits, added up."""
