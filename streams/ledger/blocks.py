@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from streams.formats.columns import Group
 from streams.formats.reasons import Kind, Reason
+from streams.ledger.position import offset_of
 
 MAGIC = b"QL1"
 MAX_RECORD_BYTES = 500_000
@@ -48,14 +49,17 @@ class Block:
         return len(self.time)
 
     def rows(self, keep: NDArray[np.bool_] | slice, begin: int, end: int) -> "Block":
-        """The block of some of the rows, covering `[begin, end)`; rejects go with their positions."""
+        """The block of some of the rows, covering `[begin, end)`; rejects go with their positions.
+
+        What retention took lies at the end of a block: of it counts what lies in the range.
+        """
         label = self.kind is Kind.LABEL
+        skipped = min(self.skipped, offset_of(end - begin)) if end == self.end else 0
         return Block(
             self.kind, self.source, begin, end, self.hashes[keep], self.time[keep], self.position[keep],
             self.cls[keep], self.classes, self.group if label else self.group[keep], self.groups,
             self.confidence if label else self.confidence[keep], self.rank[keep] if label else self.rank,
-            [r for r in self.rejected if begin <= r[0] < end], self.skipped if begin == self.begin else 0,
-            self.config_hash,
+            [r for r in self.rejected if begin <= r[0] < end], skipped, self.config_hash,
         )  # fmt: skip
 
 

@@ -140,6 +140,18 @@ def test_what_retention_took_is_a_range_and_a_number_and_no_gap() -> None:
     assert confusion(joins) == recount([row for _, row in first + later], SPEC)
 
 
+def test_what_retention_took_is_told_also_by_who_begins_below_what_a_killed_worker_sent() -> None:
+    joins = [Join(SPEC, p) for p in range(3)]
+    killed, restarted = reading(), reading(offset=5)
+    sends = killed.blocks(SOURCE, columns(rows(10)), [], 20, T) + killed.progress([SOURCE])
+    sends += restarted.skip(SOURCE, 100)  # committed was 5, sent was 20, and the log begins at 100 now
+    sends += restarted.progress([SOURCE])
+    for offset, (p, data) in enumerate(sends):
+        joins[p].apply(offset, data)
+    assert sum(join.audit().skipped for join in joins) == 80
+    assert confusion(joins) == recount([row for _, row in rows(10)], SPEC)
+
+
 def test_the_clock_of_predictions_is_their_time_and_that_of_labels_their_delivery() -> None:
     spec = replace(SPEC, max_disorder_ms=5, label_disorder_ms=1)
     slack = spec.timing.slack_ms
