@@ -10,7 +10,7 @@ MISMATCH = 78
 OTHERS = {
     "time.idle_after": '[time]\nidle_after = "6m"\n',
     "limits.id_bytes": "[limits]\nid_bytes = 500\n",
-    "classes.aliases": '[classes.aliases]\nnope = "no"\n',
+    "classes.aliases": '[classes.aliases]\nno = ["nope"]\n',
 }
 """Settings that are pinned, each differing from the job's."""
 

@@ -115,9 +115,9 @@ def compacted(trial: Trial) -> set[tuple[str, int, int]]:
         roll_segments(trial)
         threading.Event().wait(2.0)
         seen.append({(topic, record.partition, record.offset) for record in read_records(client, topic)})
-        sent = {place for place in trial.loader.placed if place[0] == topic}
-        return len(seen[-1]) < len(sent) and len(sent - seen[-1]) == len(sent - seen[-2])
+        return seen[-1] & sent == seen[-2] & sent < sent
 
+    sent = {place for place in trial.loader.placed if place[0] == topic}
     trial.wait(settled, "the labels are compacted")
     return seen[-1]
 
