@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.part import errors
 from benchmarks.results import COMMITTED, read
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -64,8 +65,19 @@ def with_tables(text: str, parts: Parts) -> str:
 
 def render(parts: Parts) -> str:
     """All tables as Markdown."""
-    sections = (machines, targets, throughput, recovery, checkpoints, latency, idle, held_tables, decode_speed)
-    return "\n".join(section(parts) for section in sections)
+    sections = (
+        machines,
+        failures,
+        targets,
+        throughput,
+        recovery,
+        checkpoints,
+        latency,
+        idle,
+        held_tables,
+        decode_speed,
+    )
+    return "\n".join(filter(None, (section(parts) for section in sections)))
 
 
 # ---------------------------------------------------------------------- sections
@@ -84,6 +96,12 @@ def machines(parts: Parts) -> str:
         of = "" if len(runs) == 1 else f" ({', '.join(names)})"
         lines.append(f"Measured {date} on {what}; revision {revision}, load average {load} at the start{of}.\n")
     return "\n".join(lines) or "Not measured yet.\n"
+
+
+def failures(parts: Parts) -> str:
+    """What could not be measured, and why; nothing when all was."""
+    lines = [f"- {name}: {error}\n" for name, part in parts.items() for error in errors(part["result"])]
+    return "Not measured, because of a failure:\n\n" + "".join(lines) if lines else ""
 
 
 def targets(parts: Parts) -> str:
@@ -196,6 +214,9 @@ def decode_speed(parts: Parts) -> str:
         for title in result if isinstance(result[title], dict)
     ]  # fmt: skip
     return table("Decoder alone", ("messages", "bytes", "rows/s", "`orjson.loads`/s", "ratio"), rows)
+
+
+SECTIONS = (machines, failures, targets, throughput, recovery, checkpoints, latency, idle, held_tables, decode_speed)
 
 
 # ---------------------------------------------------------------------- cells
