@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from streams.runtime.clock import monotonic_s
 from streams.runtime.config.job import Config, TopicNoun
 from streams.runtime.errors import TopicError, UnavailableError
+from streams.runtime.kafka.bounds import bounds_of
 from streams.runtime.kafka.client import COMMON, PARTITION_EOF, error_of, verdict
 
 PATIENCE_S = 15.0
@@ -91,9 +92,7 @@ def newest_rows(config: Config, noun: TopicNoun, keys: Collection[str] = ()) -> 
         found = consumer.list_topics(timeout=PATIENCE_S).topics.get(topic)
         if found is None:
             raise TopicError(f"there is no topic {topic}: has the job run under this name and prefix?")
-        bounds = {
-            p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=PATIENCE_S) for p in found.partitions
-        }
+        bounds = {p: bounds_of(consumer, (topic, p), PATIENCE_S) for p in found.partitions}
         back = _BACK if keys else max((high for _, high in bounds.values()), default=0)
         while True:
             begins = {p: max(low, high - back) for p, (low, high) in bounds.items()}

@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from streams.runtime.clock import monotonic_s
 from streams.runtime.errors import TopicError, UnavailableError
+from streams.runtime.kafka.bounds import bounds_of
 from streams.runtime.kafka.client import COMMON, PARTITION_EOF, UNKNOWN_TOPIC, TopicPartitionKey, error_of, verdict
 
 PATIENCE_S = 15.0
@@ -42,12 +43,10 @@ class PartitionReader:
         until_s = monotonic_s() + self._patience_s
         while True:
             try:
-                low, high = self._consumer.get_watermark_offsets(TopicPartition(*tp), timeout=self._patience_s)
+                return bounds_of(self._consumer, tp, self._patience_s)
             except KafkaException as raised:
                 self._wait_or_raise(error_of(raised), tp, until_s)
                 self._consumer.consume(1, _WAIT_S)  # nothing is assigned: a moment's rest
-            else:
-                return low, high
 
     def records(self, tp: TopicPartitionKey, begin: int) -> Iterator[Message]:
         """The records from an offset (or the first one still there after it) to the present end."""

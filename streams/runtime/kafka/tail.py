@@ -13,6 +13,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from streams.runtime.clock import monotonic_s
 from streams.runtime.errors import StreamsError, TopicError, UnavailableError
+from streams.runtime.kafka.bounds import bounds_of
 from streams.runtime.kafka.client import COMMON, UNKNOWN_TOPIC, error_of, verdict
 
 PATIENCE_S = 10.0
@@ -91,7 +92,7 @@ def _begin(consumer: Consumer, topic: str, *, from_start: bool, patience_s: floa
             place = TopicPartition(topic, partition, OFFSET_BEGINNING)
             if not from_start:
                 left_s = max(0.1, deadline_s - monotonic_s())
-                low, high = consumer.get_watermark_offsets(place, left_s)
+                low, high = bounds_of(consumer, (topic, partition), left_s)
                 place.offset = max(low, high - RECENT)
             places.append(place)
     except KafkaException as exception:

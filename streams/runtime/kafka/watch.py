@@ -8,10 +8,11 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from streams.runtime.errors import StateError, TopicError
 from streams.runtime.kafka.assignment import Assignment, Partition
+from streams.runtime.kafka.bounds import bounds_of
 from streams.runtime.kafka.client import (
     ALL_BROKERS_DOWN,
     AUTHENTICATION,
@@ -142,7 +143,7 @@ class Watch:
         if partition.batches:
             return  # a gap is declared only when the stage has everything that lies before it
         try:
-            low, high = self._consumer.get_watermark_offsets(TopicPartition(*key), timeout=_RANGE_TIMEOUT_S)
+            low, high = bounds_of(self._consumer, key, _RANGE_TIMEOUT_S)
         except KafkaException:
             return  # asked again by the next look
         if low > partition.next:
