@@ -106,6 +106,8 @@ def decode(data: bytes) -> Flush:
 
 def local_classes(code: NDArray[np.int64], classes: list[str]) -> tuple[NDArray[np.int64], list[str]]:
     """Cell codes with class numbers cut down to the classes they use: (codes, names those index)."""
+    if not len(code):  # an idle job has some of these for each partition and tick
+        return code, []
     kind = code >> 32
     a, b = (code >> 16) & NONE, code & NONE
     a_is_class = (kind == CellKind.CONFUSION) | (kind == CellKind.DELAY)

@@ -8,6 +8,7 @@ agent, because Faust would start it again and lose the batch in its hand.
 import asyncio
 import shutil
 import tempfile
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
@@ -88,11 +89,21 @@ class Application:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def deliver_to(self, name: str) -> Callable[[Batch], None]:
-        """What puts a batch on a stage's channel, from any thread and without waiting."""
-        channel = self._channels[name]
+        """What puts a batch on a stage's channel, from any thread and without waiting.
+
+        One wake-up of the loop brings all that came until it looks.
+        """
+        channel, inbox, turn = self._channels[name], deque[Batch](), asyncio.Lock()
+
+        async def pour() -> None:
+            async with turn:  # in order, also when the channel has no room
+                while inbox:
+                    await channel.put(inbox.popleft())
 
         def deliver(batch: Batch) -> None:
-            asyncio.run_coroutine_threadsafe(channel.put(batch), self._loop)
+            inbox.append(batch)
+            if len(inbox) == 1:  # with more a wake-up is on its way
+                asyncio.run_coroutine_threadsafe(pour(), self._loop)
 
         return deliver
 

@@ -25,7 +25,7 @@ from streams.runtime.gauges import SourceGauges
 from streams.runtime.kafka.client import Log
 from streams.runtime.kafka.producer import Producer
 from streams.runtime.kafka.source import Source
-from streams.runtime.kafka.stage import Batch, Limits
+from streams.runtime.kafka.stage import LOG_LIMITS, Batch
 from streams.runtime.kafka.transactions import RoundProducer, round_producer
 from streams.runtime.logs import logger, report
 from streams.runtime.pin import ensure_pinned
@@ -36,9 +36,6 @@ from streams.runtime.stages.outputs import Outputs
 from streams.runtime.telemetry import Count, Level, Spread, Telemetry
 from streams.runtime.topology import Topology
 from streams.web.health import Health
-
-LOG_LIMITS = Limits(poll_rows=40)
-"""A record of the logs holds some thousand rows: fewer of them at once, so that ticks and signals have their turn."""
 
 STOP_WITHIN_S = 9.0
 """A SIGTERM is answered within this long, broker or not."""
@@ -223,7 +220,8 @@ class Worker:
     async def _take_judge(self, batch: Batch) -> None:
         self._timed("judge", batch, self._judge.take, keep=True)
         try:
-            await asyncio.to_thread(self._judge.write, batch.partition)
+            if self._judge.has_rows(batch.partition):
+                await asyncio.to_thread(self._judge.write, batch.partition)
         except UnavailableError:
             if not self._draining:
                 raise

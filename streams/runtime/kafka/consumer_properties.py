@@ -31,8 +31,8 @@ def consumer_properties(
         "enable.partition.eof": at_end,
         "isolation.level": "read_committed" if read_committed else "read_uncommitted",
         "fetch.queue.backoff.ms": 5,  # the default of 1 s starves the stage after every full queue
-        "fetch.min.bytes": 65_536,
-        "fetch.wait.max.ms": 50,
+        "fetch.min.bytes": limits.fetch_min_bytes,
+        "fetch.wait.max.ms": limits.fetch_wait_ms,
         "fetch.message.max.bytes": 1 << 20,  # not below the producers' batches, or partitions starve
         "queued.max.messages.kbytes": limits.queue_kib,
         "queued.min.messages": 100_000,

@@ -102,6 +102,8 @@ class Limits:
     max_partition_rows: int = 40_000  # rows of one partition out: beyond it the others have their turn
     poll_rows: int = 5_000  # rows of one poll, and so of one batch
     queue_kib: int = 16_384  # what librdkafka fetches ahead
+    fetch_min_bytes: int = 65_536  # a fetch waits for so much
+    fetch_wait_ms: int = 50  # but not longer than this
     first_wait_s: float = 0.5  # an idle poll
     more_wait_s: float = 0.005  # how long a poll collects after its first row
     grace_s: float = 0.2  # how long a full stage is waited for before its partitions are paused
@@ -113,6 +115,11 @@ class Limits:
     heartbeat_ms: int = 300  # how fast a rebalance is noticed
     loaders: int = 4  # partitions loaded at once
     load_at_once: int = 1  # partitions in one call of `Stage.load`
+
+
+LOG_LIMITS = Limits(poll_rows=40, fetch_min_bytes=1, fetch_wait_ms=200)
+"""Records of the logs hold thousands of rows: fewer of them at once, so that ticks and signals have their turn. They
+come in bursts at the tick, and each is waited for."""
 
 
 @dataclass(slots=True)

@@ -152,6 +152,10 @@ class JudgeStage:
                 part.rows.update({(row.stream, row.key): row for row in rows})
         return len(batch.messages)
 
+    def has_rows(self, partition: int) -> bool:
+        """Whether there is something to write."""
+        return bool(self._parts[partition].rows)
+
     def write(self, partition: int) -> None:
         """Write the rows of the rounds since the last time as one transaction with the position.
 
