@@ -21,6 +21,8 @@ import orjson
 PARTITIONS = 8
 HOUR_S = 3600.0
 TOPICS = ("faust-predictions", "faust-labels")
+NAME = "faust-job"
+TABLES = ("held", "waiting", "counts")
 
 
 class Prediction(faust.Record, serializer="json"):
@@ -82,14 +84,14 @@ def event_time_s(event: Any) -> float:
 def application(bootstrap: str, pairs: int, folder: str) -> faust.App:
     """The job, ready to be run by a worker."""
     app = faust.App(
-        "faust-job", broker=f"kafka://{bootstrap}", datadir=folder, web_enabled=False, topic_partitions=PARTITIONS,
+        NAME, broker=f"kafka://{bootstrap}", datadir=folder, web_enabled=False, topic_partitions=PARTITIONS,
         topic_disable_leader=True,
     )  # fmt: skip
     predictions = app.topic(TOPICS[0], value_type=Prediction)
     labels = app.topic(TOPICS[1], value_type=Label)
-    held = app.Table("held", default=list)
-    waiting = app.Table("waiting", default=str)
-    hours = app.Table("counts", default=int).tumbling(HOUR_S, expires=24 * HOUR_S)
+    held = app.Table(TABLES[0], default=list)
+    waiting = app.Table(TABLES[1], default=str)
+    hours = app.Table(TABLES[2], default=int).tumbling(HOUR_S, expires=24 * HOUR_S)
     counts = hours.relative_to(event_time_s)  # type: ignore[attr-defined] # its interface forgets it
     meter = Meter(pairs)
 
