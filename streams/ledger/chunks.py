@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.ledger.blocks import MAX_RECORD_BYTES
+from streams.ledger.cell_table import Cells
 from streams.ledger.counts import GROUP_BITS
 from streams.ledger.flush import Flush, local_classes
 from streams.ledger.names import Names
@@ -26,15 +27,11 @@ _HEADER_BYTES = 300  # numbers, the magic word and the hash of the configuration
 class Slots:
     """Slots with their cells as columns; a unit is a cell, or a slot that has none."""
 
-    def __init__(self, keys: list[int], slots: dict[int, dict[int, int]]) -> None:
-        """The slots under `keys`; one that `slots` does not have became empty."""
-        found = [slots.get(key, {}) for key in keys]
-        sizes = np.array([len(cells) for cells in found], np.int64)
+    def __init__(self, keys: list[int], cells: Cells) -> None:
+        """The slots under `keys`; one that has no cells became empty."""
         self.keys: Ints = np.array(keys, np.int64)
-        self.bounds: Ints = np.append(0, np.cumsum(sizes))
-        self.units: Ints = np.append(0, np.cumsum(np.maximum(sizes, 1)))
-        self.code: Ints = np.fromiter((code for cells in found for code in cells), np.int64, int(sizes.sum()))
-        self.count: Ints = np.fromiter((n for cells in found for n in cells.values()), np.int64, len(self.code))
+        self.bounds, self.code, self.count = cells
+        self.units: Ints = np.append(0, np.cumsum(np.maximum(np.diff(self.bounds), 1)))
 
     def part(self, begin: int, end: int) -> tuple[Ints, Ints, slice]:
         """(keys, bounds, which cells) of the units `[begin, end)`."""

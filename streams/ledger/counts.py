@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.formats.columns import NO_CONFIDENCE
+from streams.ledger.cell_table import Cells, CellTable
 from streams.ledger.cells import CONFIDENCE_BINS, NONE, CellKind, Outcome, confidence_bin, delay_bin
 from streams.ledger.spec import GROUP_BITS as GROUP_BITS  # noqa: PLC0414 - the keys of slots are this module's
 
@@ -78,22 +79,40 @@ class Counts:
         self.unlabelled = 0
         self.expired = 0  # of the unlabelled: those whose pane can no longer change
         self.corrected = 0
-        self._slots: dict[int, dict[int, int]] = {}
+        self._table = CellTable()
         self._touched: set[int] = set()
         self._waiting: list[tuple[Moves, int]] = []
+        self._corrections: list[Ints] = []
         self._rows = 0
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of all cells, about. Cheap: at hand at any time."""
+        return self._table.nbytes + 40 * self._rows
+
+    @property
     def slots(self) -> dict[int, dict[int, int]]:
-        """The cells of each slot, with everything that moved."""
-        self._settle()
-        return self._slots
+        """The cells of each slot, as plain values; for a look by hand."""
+        keys = self.slot_keys()
+        bounds, code, count = self.cells(keys)
+        cells = zip(code.tolist(), count.tolist(), strict=True)
+        return {key: dict(islice(cells, n)) for key, n in zip(keys, np.diff(bounds).tolist(), strict=True)}
 
     @property
     def touched(self) -> set[int]:
         """The slots that changed since they were last told; the caller clears it."""
         self._settle()
         return self._touched
+
+    def slot_keys(self) -> list[int]:
+        """All slots."""
+        self._settle()
+        return self._table.keys()
+
+    def cells(self, keys: list[int]) -> Cells:
+        """The cells of some slots; one that is not held has none."""
+        self._settle()
+        return self._table.columns(keys)
 
     def move(self, moves: Moves, sign: int) -> None:
         """Add (+1) or retract (-1) predictions."""
@@ -109,41 +128,36 @@ class Counts:
             self._settle()
 
     def correct(self, pane: Ints, group: Ints) -> None:
-        """Count corrections: the counted label of these predictions changed its class."""
+        """Count corrections: the counted label of these predictions, which move too, changed its class."""
         self.corrected += len(pane)
-        slot, count = np.unique(pane << GROUP_BITS | group, return_counts=True)
-        code = int(CellKind.CORRECTED) << 32
-        for key, n in zip(slot.tolist(), count.tolist(), strict=True):
-            cells = self._slots.setdefault(key, {})
-            cells[code] = cells.get(code, 0) + n
-        self._touched.update(slot.tolist())
+        self._corrections.append(pane << GROUP_BITS | group)
 
     def drop(self, keys: Iterable[int]) -> None:
         """Forget slots whose counts are final and flushed."""
-        slots = self.slots
-        for key in keys:
-            cells = slots.pop(key, {})
-            self.expired += sum(
-                n for code, n in cells.items() if code >> 32 == CellKind.CONFUSION and code & NONE == NONE
-            )
+        keys = list(keys)
+        _, code, count = self.cells(keys)
+        unlabelled = (code >> 32 == CellKind.CONFUSION) & (code & NONE == NONE)
+        self.expired += int(count[unlabelled].sum())
+        self._table.drop(keys)
 
     def dump(self) -> dict[str, object]:
         """Everything at a flush boundary, when no slot is touched; for `load`."""
-        cells = [n for slot in self.slots.values() for pair in slot.items() for n in pair]
+        keys = self.slot_keys()
+        bounds, code, count = self.cells(keys)
         return {
-            "keys": np.array(list(self.slots), np.int64).tobytes(),
-            "sizes": np.array([len(slot) for slot in self.slots.values()], np.int64).tobytes(),
-            "cells": np.array(cells, np.int64).tobytes(),
+            "keys": np.array(keys, np.int64).tobytes(),
+            "sizes": np.diff(bounds).tobytes(),
+            "codes": code.tobytes(),
+            "counts": count.tobytes(),
             "books": [self.labelled, self.unlabelled, self.expired, self.corrected],
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Fill empty counts with what `dump` gave. Raises ValueError when that is damaged."""
-        keys, sizes, flat = (np.frombuffer(state[name], np.int64) for name in ("keys", "sizes", "cells"))
-        if len(keys) != len(sizes) or 2 * int(sizes.sum()) != len(flat):
+        keys, sizes, code, count = (np.frombuffer(state[n], np.int64) for n in ("keys", "sizes", "codes", "counts"))
+        if len(keys) != len(sizes) or len(code) != len(count) or int(sizes.sum()) != len(code):
             raise ValueError("the counts' columns do not belong together")
-        cells = zip(flat[::2].tolist(), flat[1::2].tolist(), strict=True)
-        self._slots = {key: dict(islice(cells, n)) for key, n in zip(keys.tolist(), sizes.tolist(), strict=True)}
+        self._table.add(keys, np.repeat(np.arange(len(keys)), sizes), code, count)
         self.labelled, self.unlabelled, self.expired, self.corrected = state["books"]
 
     def _settle(self) -> None:
@@ -153,9 +167,10 @@ class Counts:
         lengths = [len(moves.pane) for moves, _ in self._waiting]
         moves = Moves(*map(np.concatenate, zip(*(moves for moves, _ in self._waiting), strict=True)))
         sign = np.repeat([float(sign) for _, sign in self._waiting], lengths)
-        self._waiting, self._rows = [], 0
-        slot, j = _ranked(moves.pane << GROUP_BITS | moves.group)
-        self._touched.update(slot.tolist())
+        keys, j = _ranked(np.concatenate((moves.pane << GROUP_BITS | moves.group, *self._corrections)))
+        j, corrected = j[: len(sign)], j[len(sign) :]
+        self._waiting, self._corrections, self._rows = [], [], 0
+        self._touched.update(keys.tolist())
         scored = np.flatnonzero(moves.confidence != NO_CONFIDENCE)
         late = np.flatnonzero(moves.true != NONE)
         parts = [_confusion(j, moves, sign)]
@@ -163,28 +178,10 @@ class Counts:
             parts += _confidence(j, moves, scored, sign)
         if len(late):
             parts.append(_delay(j, moves, late, sign))
-        self._add(slot, parts)
-
-    def _add(self, key: Ints, parts: list[tuple[Ints, Ints, Ints]]) -> None:
-        """Add sums (number of the slot in `key`, code of the cell, count) to the cells."""
-        slot, code, count = map(np.concatenate, zip(*parts, strict=True))
-        order = np.argsort(slot.astype(np.int32), kind="stable")
-        codes, counts = code.take(order).tolist(), count.take(order).tolist()
-        begin = 0
-        for k, n in zip(key.tolist(), np.bincount(slot, minlength=len(key)).tolist(), strict=True):
-            end = begin + n
-            new = zip(codes[begin:end], counts[begin:end], strict=True)
-            begin = end
-            cells = self._slots.get(k)
-            if cells is None:
-                self._slots[k] = dict(new)
-                continue
-            for c, n_c in new:
-                total = cells.get(c, 0) + n_c
-                if total:
-                    cells[c] = total
-                else:
-                    del cells[c]
+        if len(corrected):
+            slot, n = np.unique(corrected, return_counts=True)
+            parts.append((slot, np.full(len(slot), int(CellKind.CORRECTED) << 32), n))
+        self._table.add(keys, *map(np.concatenate, zip(*parts, strict=True)))
 
 
 def _confusion(j: Ints, moves: Moves, sign: NDArray[np.float64]) -> tuple[Ints, Ints, Ints]:

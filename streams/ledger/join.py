@@ -185,7 +185,7 @@ class Join:
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"a damaged state: {error!r}") from error
         join._source_codes = {name: code for code, name in enumerate(join.held.sources)}
-        for key in join.counts.slots:
+        for key in join.counts.slot_keys():
             join._endings.add(key, join._final_ms(key))
         return join
 
@@ -285,7 +285,7 @@ class Join:
             self.partition, self.flushed, self.position, self.watermark, [], [], none, none.astype(np.uint32), none,
             none, none, writer, config_hash=self.spec.config_hash,
         )  # fmt: skip
-        return cut(empty, Slots(keys, self.counts.slots), self.names)
+        return cut(empty, Slots(keys, self.counts.cells(keys)), self.names)
 
     def _final_ms(self, key: int) -> int:
         """When the pane of a slot is final for its model."""

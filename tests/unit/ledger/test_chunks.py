@@ -4,6 +4,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 
 from streams.formats.columns import Group
@@ -32,7 +33,10 @@ def join_with(groups: list[Group], classes: list[str]) -> Join:
 def put(join: Join, pane: int, group: int, cells: dict[int, int]) -> None:
     """A slot as the rows of a partition would have left it."""
     key = pane << GROUP_BITS | group
-    join.counts.slots[key] = cells
+    table = join.counts._table
+    table.drop([key])
+    code, count = (np.array(list(values), np.int64) for values in (cells, cells.values()))
+    table.add(np.array([key]), np.zeros(len(cells), np.int64), code, count)
     join.counts.touched.add(key)
 
 
