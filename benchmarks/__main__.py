@@ -15,6 +15,7 @@ from benchmarks import idle, latency, recovery, report, throughput
 from benchmarks.broker import Broker, broker
 from benchmarks.decode_speed import measure as decode
 from benchmarks.fill import fill
+from benchmarks.held_tables import measure as held_tables
 from benchmarks.machine import machine
 from benchmarks.part import EXPECTED, Part, Result, errors, tried
 from benchmarks.processes import end_on_sigterm
@@ -30,6 +31,11 @@ def pure_decode(_broker: Broker, size: Sizes) -> Result:
     return decode(size.decode_rows, rounds=size.decode_rounds)
 
 
+def pure_held_tables(_broker: Broker, size: Sizes) -> Result:
+    """The held tables alone."""
+    return {name: round(value, 3) for name, value in held_tables(size.held_rows, size.held_rounds).items()}
+
+
 PARTS: dict[str, Part] = {
     "fill": fill,
     "throughput": throughput.measure,
@@ -37,6 +43,7 @@ PARTS: dict[str, Part] = {
     "latency": latency.measure,
     "idle": idle.measure,
     "decode_speed": pure_decode,
+    "held_tables": pure_held_tables,
 }
 """In this order. `throughput` and `recovery` read what `fill` wrote."""
 

@@ -3,7 +3,7 @@
 python -m benchmarks.report        write the tables anew from the results that are there
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,6 +40,9 @@ TARGETS = (
     Target("label to row, p99 at 1,000 events/s", ("latency", "result", "1000", *_P99), 1250, " ms"),
     Target("label to row, p99 at 5,000 events/s", ("latency", "result", "5000", *_P99), 1250, " ms"),
     Target("idle, CPU of a core", ("idle", "result", "cpu_percent"), 3.0, " %"),
+    Target("a held prediction without its label", ("held_tables", "result", "bytes_unlabelled"), 90, " bytes"),
+    Target("a held prediction with its label", ("held_tables", "result", "bytes_labelled"), 160, " bytes"),
+    Target("longest rebuild at 1 M rows", ("held_tables", "result", "growth_stall_ms"), 200, " ms"),
     Target("1 M held, from checkpoints, since assignment", (*_WAITING, "checkpoint", "from_assignment_s"), 3.0, " s"),
     Target("1 M held, from the log, since assignment", (*_WAITING, "log", "from_assignment_s"), 10.0, " s"),
     Target("1 M held, after kill -9, since the kill", (*_WAITING, "killed", "from_kill_s"), 10.0, " s"),
@@ -198,9 +201,15 @@ def idle(parts: Parts) -> str:
 
 
 def held_tables(parts: Parts) -> str:
-    """What `benchmarks.held_tables` found, as it says it; nothing when it was not measured."""
-    result = get(parts, "held_tables", "result")
-    return "" if result is None else table("Held tables", ("what", "measured"), list(flat(result)))
+    """Memory and speed of the fold alone; the last word of a name is its unit."""
+    result = get(parts, "held_tables", "result") or {}
+    rows = [
+        (name.removesuffix(f"_{unit}").replace("_", " "), f"{number(value)} {sign}")
+        for name, value in result.items()
+        for unit, sign in (("us", "µs CPU"), ("ms", "ms"), ("bytes", "bytes"))
+        if unit in name.split("_") and isinstance(value, int | float)
+    ]
+    return table("Held tables alone", ("what", "measured"), rows)
 
 
 def decode_speed(parts: Parts) -> str:
@@ -235,15 +244,6 @@ def get(tree: Any, *path: str) -> Any:
             return None
         tree = tree[name]
     return tree
-
-
-def flat(tree: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
-    """Every number of a result with its path."""
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{before}{name}, ")
-        else:
-            yield f"{before}{name}".replace("_", " "), value if isinstance(value, str) else number(value)
 
 
 def number(value: Any) -> str:

@@ -15,10 +15,12 @@ class Sizes:
     idle_s: int = 30
     decode_rows: int = 50_000
     decode_rounds: int = 5
+    held_rows: int = 1_000_000
+    held_rounds: int = 2
 
 
 FULL = Sizes()
 QUICK = Sizes(
     predictions=200_000, rounds=1, faust_predictions=2_000, rates=(100, 5_000), latency_s=8, idle_s=5,
-    decode_rows=5_000, decode_rounds=2,
+    decode_rows=5_000, decode_rounds=2, held_rows=500_000, held_rounds=1,
 )  # fmt: skip
