@@ -63,50 +63,51 @@ def add_up(changes: list[BucketChange], dimensions: int) -> BucketChange:
     return result
 
 
-def bucket_changes(
-    changes: Changes, window: WindowSpec, pane_ms: int, names: Names
-) -> dict[tuple[int, int], BucketChange]:
-    """The changes of every bucket of a window spec, by (line, start of the bucket in ms)."""
-    result: dict[tuple[int, int], BucketChange] = {}
-    if not len(changes.n):
+class Round:
+    """The changes of a round, ready to be added up by the buckets of any window spec."""
+
+    def __init__(self, changes: Changes, names: Names) -> None:
+        self._names = names
+        group, pane, code, self._n = changes
+        # Buckets are looked for once for each run of cells of one pane and group, not for each cell.
+        starts = np.flatnonzero(np.concatenate(([True], (group[1:] != group[:-1]) | (pane[1:] != pane[:-1]))))
+        starts = starts[: len(group)]  # none when nothing changed
+        self._pane, self._length = pane[starts], np.diff(starts, append=len(group))
+        self._codes, self._cell = np.unique(code, return_inverse=True)
+        groups, index = np.unique(group[starts], return_inverse=True)
+        numbers = [[of[g] for g in groups.tolist()] for of in (names.line_of, *names.series_of)]
+        self._line, *self._series = (np.array(each, np.int64)[index] for each in numbers)
+
+    def changes(self, window: WindowSpec, pane_ms: int) -> dict[tuple[int, int], BucketChange]:
+        """The changes of every bucket of a window spec, by (line, start of the bucket in ms)."""
+        result: dict[tuple[int, int], BucketChange] = {}
+        if not len(self._n):
+            return result
+        dimensions, length_ms = len(self._series), window.bucket_ms
+        bucket = (self._pane * pane_ms - window.origin_ms) // length_ms
+        for b, line, delta in self._deltas(bucket, self._line):
+            start = b * length_ms + window.origin_ms
+            result[line, start] = BucketChange(delta, tuple({} for _ in range(dimensions)))
+        for d, series in enumerate(self._series):
+            for b, number, delta in self._deltas(bucket, series):
+                line, value = self._names.series[d][number]
+                start = b * length_ms + window.origin_ms
+                place = result.get((line, start))
+                if place is None:  # the values' changes cancel out in the sum: one prediction changed its segment
+                    place = result[line, start] = no_change(dimensions)
+                place.values[d][value] = delta
         return result
-    dimensions = len(names.series)
-    groups, group = np.unique(changes.group, return_inverse=True)
-    bucket = (changes.pane * pane_ms - window.origin_ms) // window.bucket_ms
-    codes, cell = np.unique(changes.code, return_inverse=True)
-    keys = _Keys(bucket, codes, cell, changes.n)
-    line = np.array([names.line_of[g] for g in groups.tolist()], np.int64)[group]
-    for b, number, delta in keys.deltas(line):
-        start = b * window.bucket_ms + window.origin_ms
-        result[number, start] = BucketChange(delta, tuple({} for _ in range(dimensions)))
-    for d in range(dimensions):
-        series = np.array([names.series_of[d][g] for g in groups.tolist()], np.int64)[group]
-        for b, number, delta in keys.deltas(series):
-            owner, value = names.series[d][number]
-            start = b * window.bucket_ms + window.origin_ms
-            place = result.get((owner, start))
-            if place is None:  # the values' changes cancel out in the sum: one prediction changed its segment
-                place = result[owner, start] = no_change(dimensions)
-            place.values[d][value] = delta
-    return result
 
-
-class _Keys(NamedTuple):
-    bucket: Ints
-    codes: Ints
-    cell: Ints
-    n: Ints
-
-    def deltas(self, number: Ints) -> Iterator[tuple[int, int, Delta]]:
+    def _deltas(self, bucket: Ints, number: Ints) -> Iterator[tuple[int, int, Delta]]:
         """Bucket, number and delta of every table that changed."""
-        lowest = int(self.bucket.min())
+        lowest = int(bucket.min())
         width = int(number.max()) + 1
-        tables, table = np.unique((self.bucket - lowest) * width + number, return_inverse=True)
-        key, sums = sum_by(table * len(self.codes) + self.cell, self.n)
+        tables, table = np.unique((bucket - lowest) * width + number, return_inverse=True)
+        key, sums = sum_by(np.repeat(table * len(self._codes), self._length) + self._cell, self._n)
         if not len(key):
             return
-        table, cell = np.divmod(key, len(self.codes))
-        codes, counts = self.codes[cell].tolist(), sums.tolist()
+        table, cell = np.divmod(key, len(self._codes))
+        codes, counts = self._codes[cell].tolist(), sums.tolist()
         starts = np.flatnonzero(np.concatenate(([True], table[1:] != table[:-1])))
         ends = [*starts[1:].tolist(), len(key)]
         for begin, end, where in zip(starts.tolist(), ends, tables[table[starts]].tolist(), strict=True):

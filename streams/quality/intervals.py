@@ -6,7 +6,7 @@ section 2: simulated coverage 94.7 % on average where Wald falls to 18 %). The h
 zero, so a perfect score over few labels has a wide interval, not an empty one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from math import fsum, sqrt
 
 Z95 = 1.959964
@@ -26,7 +26,7 @@ def wilson(ratio: float, trials: float) -> tuple[float, float]:
     return max(0.0, min(ratio, centre - half)), min(1.0, max(ratio, centre + half))
 
 
-def balanced_accuracy_interval(classes: Iterable[tuple[int, int]]) -> tuple[float, float]:
+def balanced_accuracy_interval(classes: Collection[tuple[int, int]]) -> tuple[float, float]:
     """The 95 % interval of the mean recall over classes given as (hits, support), each support above 0.
 
     Raises ZeroDivisionError without any class: balanced accuracy is undefined then, and so is its interval.
@@ -34,12 +34,8 @@ def balanced_accuracy_interval(classes: Iterable[tuple[int, int]]) -> tuple[floa
     >>> tuple(round(x, 6) for x in balanced_accuracy_interval([(18, 20), (4, 6)]))
     (0.54431, 0.916268)
     """
-    recalls, shrunk, variances = [], [], []
-    for hits, support in classes:
-        q = (hits + 0.5) / (support + 1)
-        recalls.append(hits / support)
-        shrunk.append(q)
-        variances.append(q * (1 - q) / support)
-    k = len(recalls)
+    k = len(classes)
+    shrunk = [(hits + 0.5) / (support + 1) for hits, support in classes]
+    variance = fsum([q * (1 - q) / support for q, (_, support) in zip(shrunk, classes, strict=True)])
     b = fsum(shrunk) / k
-    return wilson(fsum(recalls) / k, b * (1 - b) * k * k / fsum(variances))
+    return wilson(fsum([hits / support for hits, support in classes]) / k, b * (1 - b) * k * k / variance)

@@ -6,6 +6,7 @@ with its reason, never 0 and never NaN. Averages are over classes as scikit-lear
 """
 
 from enum import StrEnum
+from functools import lru_cache
 from math import fsum, sqrt
 from typing import NamedTuple
 
@@ -88,15 +89,16 @@ def window_measures(counts: Margins, min_support: int) -> WindowMeasures:
         reason = _EMPTY_REASON if coverage is None else _UNLABELLED_REASON
         return WindowMeasures(coverage, 0, None, True, *(None,) * 12, reason)  # noqa: FBT003 - it is a field
     support, predicted, hits = counts.support, counts.predicted, counts.hits
-    supported = [(hits.get(c, 0), m) for c, m in support.items()]
+    supported = [(hits.get(c, 0), m, predicted.get(c, 0)) for c, m in support.items()]
     classes = len(supported)
     smallest = min(support.values())
-    recall_sum = fsum([tp / m for tp, m in supported])
+    recalls = [tp / m for tp, m, _ in supported]
+    recall_sum = fsum(recalls)
     balanced = recall_sum / classes
-    lower, upper = balanced_accuracy_interval(supported)
-    union = support.keys() | predicted.keys()
-    # F1 of a class is 2 tp / (support + predicted), and every class of the union has one of them.
-    f1 = {c: 2 * hits.get(c, 0) / (support.get(c, 0) + predicted.get(c, 0)) for c in union}
+    lower, upper = balanced_accuracy_interval([(tp, m) for tp, m, _ in supported])
+    union = len(support.keys() | predicted.keys())
+    # F1 of a class is 2 tp / (support + predicted); that of a class without support is 0 and adds nothing.
+    f1 = [2 * tp / (m + p) for tp, m, p in supported]
     accuracy = counts.correct / n
     reasons: list[tuple[str, Undefined]] = []
     adjusted = None
@@ -104,7 +106,7 @@ def window_measures(counts: Margins, min_support: int) -> WindowMeasures:
         adjusted = (balanced - 1 / classes) / (1 - 1 / classes)
     else:
         reasons.append(("balanced_accuracy_adjusted", Undefined.ONE_CLASS))
-    agreement = sum([m * predicted.get(c, 0) for c, m in support.items()])
+    agreement = sum([m * p for _, m, p in supported])
     kappa = None
     if n * n > agreement:
         kappa = (counts.correct * n - agreement) / (n * n - agreement)
@@ -120,14 +122,14 @@ def window_measures(counts: Margins, min_support: int) -> WindowMeasures:
         lower,
         upper,
         adjusted,
-        recall_sum / len(union),
-        fsum([hits.get(c, 0) / p for c, p in predicted.items()]) / len(union),
-        fsum(f1.values()) / len(union),
+        recall_sum / union,
+        fsum([hits.get(c, 0) / p for c, p in predicted.items()]) / union,
+        fsum(f1) / union,
         accuracy,  # one label a prediction: every miss is one false positive and one false negative
-        fsum([m * f1[c] for c, m in support.items()]) / n,
+        fsum([m * f for (_, m, _), f in zip(supported, f1, strict=True)]) / n,
         _mcc(counts, agreement),
         kappa,
-        explain(reasons),
+        explain(reasons) if reasons else None,
     )
 
 
@@ -149,26 +151,16 @@ def class_measures(counts: Margins, cls: int) -> ClassMeasures:
     predicted = counts.predicted.get(cls, 0)
     fp, fn = predicted - tp, support - tp
     tn = counts.labelled - tp - fp - fn
-    reasons: list[tuple[str, Undefined]] = []
     recall = lower = upper = precision = f1 = specificity = None
     if support:
         recall = tp / support
         lower, upper = wilson(recall, support)
-    else:
-        reasons += [(name, Undefined.NO_SUPPORT) for name in ("recall", "recall_lower", "recall_upper")]
     if predicted:
         precision = tp / predicted
-    else:
-        reasons.append(("precision", Undefined.NEVER_PREDICTED))
     if support + predicted:
         f1 = 2 * tp / (support + predicted)
-    else:
-        reasons.append(("f1", Undefined.NOT_SEEN))
     if tn + fp:
         specificity = tn / (tn + fp)
-    else:
-        reason = Undefined.NO_NEGATIVES if counts.labelled else Undefined.NOTHING_LABELLED
-        reasons.append(("specificity", reason))
     return ClassMeasures(
         tp,
         fp,
@@ -183,5 +175,20 @@ def class_measures(counts: Margins, cls: int) -> ClassMeasures:
         precision,
         f1,
         specificity,
-        explain(reasons),
+        _class_undefined(support > 0, predicted > 0, tn + fp > 0, counts.labelled > 0),
     )
+
+
+@lru_cache
+def _class_undefined(support: bool, predicted: bool, negatives: bool, labelled: bool) -> str | None:
+    """The `undefined` field of a class by what there is any of."""
+    reasons: list[tuple[str, Undefined]] = []
+    if not support:
+        reasons += [(name, Undefined.NO_SUPPORT) for name in ("recall", "recall_lower", "recall_upper")]
+    if not predicted:
+        reasons.append(("precision", Undefined.NEVER_PREDICTED))
+    if not support and not predicted:
+        reasons.append(("f1", Undefined.NOT_SEEN))
+    if not negatives:
+        reasons.append(("specificity", Undefined.NO_NEGATIVES if labelled else Undefined.NOTHING_LABELLED))
+    return explain(reasons)

@@ -5,11 +5,12 @@ clock and no state of the job gets in, so that two runs over one log write the s
 """
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from streams.ledger.spec import NO_TIME
 from streams.ledger.times import rfc3339
-from streams.quality.measures import class_measures, window_measures
+from streams.quality.measures import ClassMeasures, WindowMeasures, class_measures, window_measures
 from streams.quality.table import Margins
 
 VIEW = "prediction_time"
@@ -61,6 +62,10 @@ class Moment(NamedTuple):
     watermark: int
 
 
+_time = lru_cache(1 << 12)(rfc3339)  # a round has few times and many rows
+
+
+@lru_cache(1 << 14)
 def encode_part(part: str) -> str:
     """A part of a key with `%` and `|` percent-encoded, so that the parts can be told apart again.
 
@@ -72,60 +77,74 @@ def encode_part(part: str) -> str:
 
 def metric_key(place: Place) -> str:
     """The key of a window row: model, version, segment, window, view and start, joined by `|`."""
-    parts = (place.model, place.version, place.segment, place.window, VIEW, rfc3339(place.start_ms))
-    return "|".join([encode_part(part) for part in parts])
+    before, behind = _around_segment(place)
+    return f"{before}{encode_part(place.segment)}{behind}"
+
+
+def _around_segment(place: Place) -> tuple[str, str]:
+    """What stands before and behind the segment in a key."""
+    start = encode_part(_time(place.start_ms))
+    before = f"{encode_part(place.model)}|{encode_part(place.version)}|"
+    return before, f"|{encode_part(place.window)}|{VIEW}|{start}"
 
 
 class RowWriter:
-    """Writes the rows of one place in one round."""
+    """Writes the rows of one place in one round, and with `turn_to` those of other segments of the same window."""
 
-    __slots__ = ("_identity", "_key")
+    __slots__ = ("_around", "_identity", "_key")
 
     def __init__(self, place: Place, status: Status, moment: Moment) -> None:
-        self._key = metric_key(place)
+        self._around = _around_segment(place)
+        self._key = ""
         self._identity: dict[str, object] = {
-            "metric_key": self._key,
+            "schema": "",
+            "metric_key": "",
             "model": place.model,
             "model_version": place.version,
-            "segment": place.segment,
+            "segment": "",
             "window": place.window,
             "view": VIEW,
-            "window_start": rfc3339(place.start_ms),
-            "window_end": rfc3339(place.end_ms),
+            "window_start": _time(place.start_ms),
+            "window_end": _time(place.end_ms),
             "status": status.value,
             "revision": moment.revision,
-            "watermark": None if moment.watermark <= NO_TIME else rfc3339(moment.watermark),
+            "watermark": None if moment.watermark <= NO_TIME else _time(moment.watermark),
         }
+        self.turn_to(place.segment)
+
+    def turn_to(self, segment: str) -> None:
+        """Go on with another segment."""
+        before, behind = self._around
+        self._key = self._identity["metric_key"] = f"{before}{encode_part(segment)}{behind}"
+        self._identity["segment"] = segment
 
     def window(self, counts: Margins, classes_expected: int | None, min_support: int) -> OutputRow:
         """The row of the window itself."""
         measures = window_measures(counts, min_support)
-        value: dict[str, object] = {
-            "schema": "quality.window.v1",
-            **self._identity,
-            "predictions": counts.predictions,
-            "labelled": counts.labelled,
-            "coverage": measures.coverage,
-            "corrected": counts.corrected,
-            "classes_expected": classes_expected,
-        }
-        value.update(measures._asdict())
+        value = self._identity.copy()
+        value["schema"] = "quality.window.v1"
+        value["predictions"] = counts.predictions
+        value["labelled"] = counts.labelled
+        value["coverage"] = measures.coverage
+        value["corrected"] = counts.corrected
+        value["classes_expected"] = classes_expected
+        value.update(zip(WindowMeasures._fields, measures, strict=True))
         return OutputRow(Stream.WINDOWS, self._key, value)
 
     def of_class(self, counts: Margins, cls: int, name: str) -> OutputRow:
         """The row of one class, numbered `cls` in the counts."""
-        value: dict[str, object] = {"schema": "quality.class.v1", **self._identity, "class": name}
-        value.update(class_measures(counts, cls)._asdict())
+        value = self._identity.copy()
+        value["schema"] = "quality.class.v1"
+        value["class"] = name
+        value.update(zip(ClassMeasures._fields, class_measures(counts, cls), strict=True))
         return OutputRow(Stream.CLASSES, f"{self._key}|{encode_part(name)}", value)
 
     def confusion(self, actual: str, predicted: str, count: int) -> OutputRow:
         """The row of one cell."""
-        value: dict[str, object] = {
-            "schema": "quality.confusion.v1",
-            **self._identity,
-            "actual": actual,
-            "predicted": predicted,
-            "count": count,
-        }
+        value = self._identity.copy()
+        value["schema"] = "quality.confusion.v1"
+        value["actual"] = actual
+        value["predicted"] = predicted
+        value["count"] = count
         key = f"{self._key}|{encode_part(actual)}|{encode_part(predicted)}"
         return OutputRow(Stream.CONFUSION, key, value)

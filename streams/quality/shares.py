@@ -85,8 +85,9 @@ class Shares:
         slots: dict[tuple[int, int], int] = {}
         columns = [self._columns(chunk, slots) for chunk in chunks]
         slot, code, n = (np.concatenate(part) for part in zip(*columns, strict=True))
-        order = np.argsort(slot, kind="stable")
-        slot, code, n = slot[order], code[order], n[order]
+        if (slot[1:] < slot[:-1]).any():
+            order = np.argsort(slot, kind="stable")
+            slot, code, n = slot[order], code[order], n[order]
         bounds = np.searchsorted(slot, np.arange(len(slots) + 1)).tolist()
         data = np.stack((code, n), axis=1).tobytes()
         old_parts: list[bytes] = []
@@ -111,7 +112,10 @@ class Shares:
 
     def drain(self) -> Changes:
         """The changes since the last time, each cell once."""
-        changes, self._pending, self._add_up_at = Changes.joined(self._pending), [], MAX_PENDING_CELLS
+        pending, self._pending, self._add_up_at = self._pending, [], MAX_PENDING_CELLS
+        if len(pending) == 1:
+            return pending[0]  # each cell is there once
+        changes = Changes.joined(pending)
         group, pane, code, n = changes
         if not len(n):
             return changes
@@ -220,18 +224,20 @@ class Shares:
             slots.setdefault((pane, groups[g]), len(slots))
             for pane, g in zip(chunk.pane.tolist(), chunk.group.tolist(), strict=True)
         ]
-        classes = np.full(NONE + 1, -1, np.int64)
-        classes[: len(chunk.classes)] = [names.class_number(c) for c in chunk.classes]
-        classes[NONE] = UNLABELLED
-        kind = chunk.code >> 32
-        corrected = kind == CellKind.CORRECTED
         # Confidence and delay cells are for calibration and label delays (statistics.md sections 5 and 6). No row
         # shows them yet, so they are not kept; a replay of the tallies finds them when one does.
-        kept = ((kind == CellKind.CONFUSION) | corrected) & (chunk.count != 0)
+        kind = chunk.code >> 32
+        kept = np.flatnonzero(((kind == CellKind.CONFUSION) | (kind == CellKind.CORRECTED)) & (chunk.count != 0))
         slot = np.repeat(np.array(numbers, np.int64), np.diff(chunk.bounds))[kept]
-        corrected = corrected[kept]
-        predicted = classes[np.where(corrected, NONE, chunk.code[kept] >> 16 & NONE)]
-        actual = classes[np.where(corrected, NONE, chunk.code[kept] & NONE)]
+        code, corrected = chunk.code[kept], kind[kept] == CellKind.CORRECTED
+        # Numbers by local class: behind the named ones NONE, and then all that has no name.
+        named = len(chunk.classes)
+        classes = np.array([*(names.class_number(c) for c in chunk.classes), UNLABELLED, -1], np.int64)
+        predicted, actual = (np.where(corrected, NONE, local) for local in (code >> 16 & NONE, code & NONE))
+        predicted, actual = (
+            classes[np.where(local == NONE, named, np.where(local < named, local, named + 1))]
+            for local in (predicted, actual)
+        )
         unnamed = (predicted < 0) | (actual < 0) | ((predicted == UNLABELLED) & ~corrected)
         if unnamed.any():
             raise ValueError(f"a flush of ledger partition {chunk.ledger_partition} counts a class it does not name")

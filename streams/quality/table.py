@@ -64,22 +64,36 @@ class Margins:
         self.hits: Delta = {}
         self.of_class: Delta = {}
 
-    def add(self, code: int, n: int) -> None:
-        """Count a cell n times more."""
-        if code < 0:
-            self.corrected += n
-            return
-        actual, predicted = code >> SHIFT, code & UNLABELLED
-        self.predictions += n
-        _bump(self.of_class, predicted, n)
-        if actual == UNLABELLED:
-            return
-        self.labelled += n
-        _bump(self.support, actual, n)
-        _bump(self.predicted, predicted, n)
-        if actual == predicted:
-            self.correct += n
-            _bump(self.hits, actual, n)
+    def count(self, delta: Mapping[int, int]) -> None:
+        """Count every cell of a mapping of codes to counts."""
+        support, labelled, hits, of_class = self.support, self.predicted, self.hits, self.of_class
+        for code, n in delta.items():
+            if code < 0:
+                self.corrected += n
+                continue
+            actual, predicted = code >> SHIFT, code & UNLABELLED
+            self.predictions += n
+            if count := of_class.get(predicted, 0) + n:
+                of_class[predicted] = count
+            else:
+                of_class.pop(predicted, None)
+            if actual == UNLABELLED:
+                continue
+            self.labelled += n
+            if count := support.get(actual, 0) + n:
+                support[actual] = count
+            else:
+                support.pop(actual, None)
+            if count := labelled.get(predicted, 0) + n:
+                labelled[predicted] = count
+            else:
+                labelled.pop(predicted, None)
+            if actual == predicted:
+                self.correct += n
+                if count := hits.get(actual, 0) + n:
+                    hits[actual] = count
+                else:
+                    hits.pop(actual, None)
 
     def merge(self, other: "Margins", sign: int = 1) -> None:
         """Add the counts of another; `sign` -1 retracts them."""
@@ -100,8 +114,7 @@ class Margins:
 def margins_of(delta: Mapping[int, int]) -> Margins:
     """The margins of a mapping of codes to counts."""
     margins = Margins()
-    for code, n in delta.items():
-        margins.add(code, n)
+    margins.count(delta)
     return margins
 
 
@@ -140,27 +153,24 @@ class Table:
         self.cells: Delta = {}
         self.margins = Margins()
 
-    def add(self, code: int, n: int) -> None:
-        """Count a cell n times more, or less. Raises ValueError when it would be counted less than never."""
-        if code >= 0:
-            count = self.cells.get(code, 0) + n
-            if count < 0:
-                raise ValueError(f"cell {split(code)} would be counted {count} times")
-            if count:
-                self.cells[code] = count
-            else:
-                self.cells.pop(code, None)
-        self.margins.add(code, n)
-
     def merge(self, delta: Mapping[int, int]) -> None:
-        """Add a mapping of codes to counts."""
+        """Add a mapping of codes to counts. Raises ValueError when a cell would be counted less than never."""
+        cells = self.cells
         for code, n in delta.items():
-            self.add(code, n)
+            if code < 0:
+                continue
+            count = cells.get(code, 0) + n
+            if count > 0:
+                cells[code] = count
+            elif count:
+                raise ValueError(f"cell {split(code)} would be counted {count} times")
+            else:
+                cells.pop(code, None)
+        self.margins.count(delta)
 
     def retract(self, delta: Mapping[int, int]) -> None:
         """Undo `merge` of the same."""
-        for code, n in delta.items():
-            self.add(code, -n)
+        self.merge({code: -n for code, n in delta.items()})
 
     @property
     def empty(self) -> bool:
@@ -172,11 +182,3 @@ class Table:
         if self.margins.corrected:
             return {**self.cells, CORRECTED: self.margins.corrected}
         return dict(self.cells)
-
-
-def _bump(counts: Delta, key: int, n: int) -> None:
-    count = counts.get(key, 0) + n
-    if count:
-        counts[key] = count
-    else:
-        counts.pop(key, None)

@@ -5,7 +5,7 @@ difference, so nothing has to be kept of rows already written. Tables add up: `o
 less those of the values shown by name, and its change follows from the same sum.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from heapq import nsmallest
 from typing import NamedTuple
 
@@ -18,12 +18,12 @@ OTHER = "other"
 
 
 class View(NamedTuple):
-    """What one segment shows: the margins now, what changed, and the count of a cell now."""
+    """What one segment shows: the margins now, what changed, and the counts of any cells now."""
 
     segment: str
     margins: Margins
     delta: Delta
-    count: Callable[[int], int]
+    counts: Callable[[Collection[int]], list[int]]
 
 
 def views(
@@ -32,8 +32,12 @@ def views(
     dimensions: tuple[str, ...],
     bound: int,
     shown: list[frozenset[str] | None],
+    *,
+    whole: bool,
 ) -> Iterator[View]:
     """The views of a window, from its buckets and its change: all, then each dimension by value.
+
+    At least those with a change; all that there are when `whole`.
 
     `shown[d]` are the values a dimension showed by name in the last round when there were more than
     `bound`, None when it showed all of them; it is brought up to date. A value that is shown no more comes
@@ -42,11 +46,16 @@ def views(
     every = _Sum([bucket.every for bucket in buckets])
     yield every.view(ALL, change.every)
     for d, dimension in enumerate(dimensions):
-        now: dict[str, _Sum] = {}
-        for bucket in buckets:
-            for value, table in bucket.values[d].items():
-                now.setdefault(value, _Sum([])).tables.append(table)
         deltas = change.values[d]
+        tables = [bucket.values[d] for bucket in buckets]
+        if not whole and shown[d] is None and sum(map(len, tables)) <= bound:
+            for value in sorted(deltas):
+                yield _Sum([t[value] for t in tables if value in t]).view(f"{dimension}={value}", deltas[value])
+            continue
+        now: dict[str, _Sum] = {}
+        for values in tables:
+            for value, table in values.items():
+                now.setdefault(value, _Sum([])).tables.append(table)
         present = [v for v, s in now.items() if v != OTHER and s.margins.predictions > 0]
         if len(present) <= bound and shown[d] is None:
             for value in sorted(now.keys() | deltas.keys()):
@@ -76,17 +85,21 @@ class _Sum:
             self._margins = self.tables[0].margins if single else total(t.margins for t in self.tables)
         return self._margins
 
-    def count(self, code: int) -> int:
-        return sum([table.cells.get(code, 0) for table in self.tables])
+    def counts(self, codes: Collection[int]) -> list[int]:
+        if len(self.tables) == 1:
+            get = self.tables[0].cells.get
+            return [get(code, 0) for code in codes]
+        cells = [table.cells for table in self.tables]
+        return [sum([c.get(code, 0) for c in cells]) for code in codes]
 
-    def counts(self) -> Delta:
+    def everything(self) -> Delta:
         result: Delta = {}
         for table in self.tables:
             accumulate(result, table.counts())
         return result
 
     def view(self, segment: str, delta: Delta) -> View:
-        return View(segment, self.margins, delta, self.count)
+        return View(segment, self.margins, delta, self.counts)
 
 
 _NOTHING = _Sum([])
@@ -113,10 +126,10 @@ def _bounded(
         counted, delta = now.get(value, _NOTHING), deltas.get(value, {})
         change: Delta = {}
         if value not in before:
-            change = counted.counts()  # it was part of `other`: all of it is new under its own name
+            change = counted.everything()  # it was part of `other`: all of it is new under its own name
         elif value not in kept:
             accumulate(change, delta)
-            accumulate(change, counted.counts(), -1)  # all it showed before goes
+            accumulate(change, counted.everything(), -1)  # all it showed before goes
             counted = _NOTHING
         else:
             change = delta
@@ -130,8 +143,9 @@ def _bounded(
     yield View(f"{dimension}={OTHER}", rest, rest_delta, _less(every[0], named))
 
 
-def _less(whole: _Sum, parts: Iterable[_Sum]) -> Callable[[int], int]:
-    def count(code: int) -> int:
-        return whole.count(code) - sum([part.count(code) for part in parts])
+def _less(whole: _Sum, parts: list[_Sum]) -> Callable[[Collection[int]], list[int]]:
+    def counts(codes: Collection[int]) -> list[int]:
+        columns = [part.counts(codes) for part in parts]
+        return [n - sum(rest) for n, *rest in zip(whole.counts(codes), *columns, strict=True)]
 
-    return count
+    return counts

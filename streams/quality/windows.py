@@ -9,19 +9,19 @@ Invariant: after a window's final rows nothing is kept of it, and a bucket goes 
 it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from heapq import heapify, heappop, heappush
 from typing import Any
 
 import numpy as np
 
 from streams.ledger.spec import NO_TIME
-from streams.quality.buckets import Bucket, BucketChange, add_up, bucket_changes, no_change
+from streams.quality.buckets import Bucket, BucketChange, Round, add_up, no_change
 from streams.quality.names import Line, Names
-from streams.quality.rows import Moment, OutputRow, Place, RowWriter, Status
+from streams.quality.rows import ALL, Moment, OutputRow, Place, RowWriter, Status
 from streams.quality.shares import Changes
 from streams.quality.spec import QualitySpec, WindowSpec
-from streams.quality.table import UNLABELLED, changed_classes, split
+from streams.quality.table import SHIFT, UNLABELLED, changed_classes, split
 from streams.quality.views import View, views
 
 Key = tuple[int, int, int]
@@ -131,9 +131,9 @@ class Windows:
     def _apply(self, changes: Changes) -> dict[Key, list[BucketChange]]:
         touched: dict[Key, list[BucketChange]] = {}
         dimensions = len(self._spec.dimensions)
+        made = Round(changes, self._names)
         for w, window in enumerate(self._spec.windows):
-            found = bucket_changes(changes, window, self._spec.pane_ms, self._names)
-            for (line, start), change in found.items():
+            for (line, start), change in made.changes(window, self._spec.pane_ms).items():
                 if not change.every and not any(change.values):
                     continue
                 starts = window.starts(start)
@@ -181,13 +181,18 @@ class Windows:
         change = add_up(changes, len(spec.dimensions)) if changes else no_change(len(spec.dimensions))
         rows: list[OutputRow] = []
         buckets = self._inside(number, w, start)
-        for view in views(buckets, change, spec.dimensions, spec.max_segment_values, life.shown):
-            if view.delta and (gone := _emptied(view)):
+        writer = RowWriter(Place(line.model, line.version, ALL, window.name, start, end), status, moment)
+        for view in views(buckets, change, spec.dimensions, spec.max_segment_values, life.shown, whole=turned):
+            if not (view.delta or turned):
+                continue
+            codes = [code for code in view.delta if code >= 0]
+            counts = view.counts(codes)
+            if 0 in counts and (gone := _emptied(view, codes, counts)):
                 life.emptied.setdefault(view.segment, set()).update(gone)
-            if (view.delta or turned) and not quiet:
-                place = Place(line.model, line.version, view.segment, window.name, start, end)
-                writer = RowWriter(place, status, moment)
-                rows += self._rows(view, writer, line, life.emptied.get(view.segment, set()) if turned else None)
+            if not quiet:
+                writer.turn_to(view.segment)
+                emptied = life.emptied.get(view.segment, set()) if turned else None
+                rows += self._rows(view, zip(codes, counts, strict=True), writer, line, emptied)
         return rows
 
     def _inside(self, line: int, w: int, start: int) -> list[Bucket]:
@@ -195,7 +200,14 @@ class Windows:
         inside = range(start, start + window.size_ms, window.bucket_ms)
         return [bucket for begin in inside if (bucket := buckets.get(begin)) is not None]
 
-    def _rows(self, view: View, writer: RowWriter, line: Line, emptied: set[int] | None) -> list[OutputRow]:
+    def _rows(
+        self,
+        view: View,
+        cells: Iterable[tuple[int, int]],
+        writer: RowWriter,
+        line: Line,
+        emptied: set[int] | None,
+    ) -> list[OutputRow]:
         """The rows of a view: of all its classes and of the `emptied` ones where these are given."""
         counts = view.margins
         if not counts.predictions and not sum(n for code, n in view.delta.items() if code >= 0):
@@ -206,14 +218,13 @@ class Windows:
         if emptied is not None:
             classes |= counts.classes() | emptied
         rows += [writer.of_class(counts, c, names[c]) for c in sorted(classes, key=names.__getitem__)]
-        cells = [
-            (names[actual], names[predicted], view.count(code))
-            for code in view.delta
-            if code >= 0
-            for actual, predicted in (split(code),)
-            if actual != UNLABELLED
+        changed = [
+            (names[actual], names[code & UNLABELLED], count)
+            for code, count in cells
+            if (actual := code >> SHIFT) != UNLABELLED
         ]
-        rows += [writer.confusion(*cell) for cell in sorted(cells)]
+        changed.sort()
+        rows += [writer.confusion(*cell) for cell in changed]
         return rows
 
     def _forget(self, key: Key) -> None:
@@ -227,7 +238,7 @@ class Windows:
             self._buckets.pop((line, w), None)
 
 
-def _emptied(view: View) -> set[int]:
+def _emptied(view: View, codes: list[int], counts: list[int]) -> set[int]:
     """The classes of which a change left nothing: they lost their last cell."""
-    lost = {c for code in view.delta if code >= 0 and not view.count(code) for c in split(code)}
+    lost = {c for code, count in zip(codes, counts, strict=True) if not count for c in split(code)}
     return {c for c in lost if c != UNLABELLED and c not in view.margins.of_class and c not in view.margins.support}

@@ -86,8 +86,8 @@ def assert_classes_equal(table: Table, pairs: list[Pair]) -> None:
 def test_every_prefix_agrees(name: str, pairs: list[Pair]) -> None:
     table = Table()
     for n, (actual, predicted) in enumerate(pairs, start=1):
-        table.add(cell(actual, predicted), 1)
-        table.add(cell(UNLABELLED, predicted), 1)  # what has no label yet must not show in any measure
+        table.merge({cell(actual, predicted): 1})
+        table.merge({cell(UNLABELLED, predicted): 1})  # what has no label yet must not show in any measure
         assert_equal(table, pairs[:n])
         assert_classes_equal(table, pairs[:n])
     assert table.margins.labelled == len(pairs), name
@@ -97,7 +97,7 @@ def test_every_step_back_agrees() -> None:
     pairs = dict(streams())["6 classes"]
     table = Table()
     for actual, predicted in pairs:
-        table.add(cell(actual, predicted), 1)
+        table.merge({cell(actual, predicted): 1})
     for n in range(len(pairs) - 1, 0, -1):
         table.retract({cell(*pairs[n]): 1})
         assert_equal(table, pairs[:n])
@@ -113,6 +113,6 @@ def test_a_thousand_classes_agree() -> None:
     pairs = [(a, a if rng.random() < 0.6 else rng.randrange(1000)) for a in actual]
     table = Table()
     for a, p in pairs:
-        table.add(cell(a, p), 1)
+        table.merge({cell(a, p): 1})
     assert_equal(table, pairs)
     assert_classes_equal(table, pairs)

@@ -17,7 +17,7 @@ STREAMS = st.lists(CODES, max_size=60)
 def table_of(codes: list[int]) -> Table:
     table = Table()
     for code in codes:
-        table.add(code, 1)
+        table.merge({code: 1})
     return table
 
 
@@ -50,7 +50,7 @@ def test_retract_undoes_merge(one: list[int], two: list[int]) -> None:
 def test_retracting_everything_in_any_order_leaves_nothing(codes: list[int], rng: object) -> None:
     table = table_of(codes)
     for code in sorted(codes, key=lambda c: hash((c, repr(rng)))):
-        table.add(code, -1)
+        table.merge({code: -1})
     assert table.empty
     assert state(table) == state(Table())
 

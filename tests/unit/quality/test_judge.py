@@ -68,6 +68,32 @@ def test_a_window_opens_settles_and_is_final_and_every_turn_is_one_row() -> None
     assert len(told.judge._windows) == told.judge._windows.buckets == len(told.judge._shares) == 0
 
 
+def test_what_is_kept_does_not_grow_with_time() -> None:
+    told = Told(spec_of("5m", "6m/3m", "15m/5m", max_segment_values=1))
+    sizes = []
+    for minute in range(0, 15 * 20, 3):
+        for country in ("ch", "de"):
+            told.say((at(minute, "a", country=country), 2), (at(minute + 1, "b", "b", country=country), 1))
+        told.say((at(minute, "a", country="de"), -2), minute=minute)
+        if minute % 15 == 0:
+            sizes.append({name: len(value) for name, value in kept(told.judge).items()})
+    assert sizes[5] == sizes[10] == sizes[19]
+    assert all(sizes[5].values())
+
+
+def kept(judge: Judge) -> dict[str, Any]:
+    """Everything in a judge that comes and goes."""
+    state: Any = judge.dump()
+    shares, windows, counted = state["shares"], state["windows"], judge._windows
+    return {
+        **{name: shares[name] for name in ("panes", "keys", "cells")},
+        **{name: windows[name] for name in ("windows", "shown", "emptied")},
+        "due": judge._shares._due,
+        "deadlines": counted._deadlines,
+        "buckets": [bucket for buckets in counted._buckets.values() for bucket in buckets.values()],
+    }
+
+
 def test_all_class_rows_come_when_a_window_settles_and_when_it_is_final() -> None:
     told = Told(spec_of("5m"))
     told.say((at(1, "a", "a"), 2), (at(1, "b", "c"), 1))

@@ -93,8 +93,8 @@ def test_one_class_has_no_adjusted_value_and_no_kappa() -> None:
 def test_a_retraction_leaves_nothing_of_a_class() -> None:
     counts = margins_of({cell(0, 0): 1})
     for _ in range(10):
-        counts.add(cell(1, 1), 3)
-        counts.add(cell(1, 1), -3)
+        counts.count({cell(1, 1): 3})
+        counts.count({cell(1, 1): -3})
     assert counts.classes() == {0}
     assert window_measures(counts, 5).classes_with_support == 1
 
