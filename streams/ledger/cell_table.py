@@ -2,20 +2,27 @@
 
 A slot has a number while it is held; a cell's key is `number << 35 | code`, mixed so that it spreads over the table,
 and each cell knows the one that its slot got before. So sums of a whole block are added at once, and the cells of the
-slots that a flush tells are found without a look at the others. A cell takes about 48 bytes.
+slots that a flush tells are found without a look at the others. A cell takes about 57 bytes. A CONFIDENCE cell and
+its CONFIDENCE_SUM, which always move together, are one row.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.ledger.cells import CellKind
 from streams.ledger.table import GROWTH, Hashes, Table
 
 Ints = NDArray[np.int64]
 
 _CODE_BITS = 35
 _CODES = (1 << _CODE_BITS) - 1
+_SUM = int(CellKind.CONFIDENCE_SUM - CellKind.CONFIDENCE) << 32
+"""From the code of a cell of CONFIDENCE to that of its sum."""
+
+_STATE = ("keys", "slot", "code", "count", "sum")
 _KEY_BYTES = 150
 """What Python needs for the number of a slot."""
 
@@ -32,7 +39,7 @@ class CellTable:
 
     def __init__(self) -> None:
         """No slots."""
-        self._table = Table({"count": np.int64, "before": np.uint32})  # a row + 1 of the same slot, 0: none
+        self._table = Table({"count": np.int64, "sum": np.int64, "before": np.uint32})  # a row + 1 of the slot, 0: none
         self._numbers: dict[int, int] = {}
         self._last = np.zeros(64, np.uint32)  # of each number, the row + 1 of its newest cell
         self._cells = np.zeros(64, np.int64)  # of each number, how many
@@ -53,22 +60,27 @@ class CellTable:
         """All slots, with cells or without."""
         return list(self._numbers)
 
-    def add(self, keys: Ints, slot: Ints, code: Ints, count: Ints) -> None:
-        """Add to cells: `count` to cell `code` of the slot `keys[slot]`. No cell may come twice."""
+    def add(self, keys: Ints, slot: Ints, code: Ints, count: Ints, total: Ints) -> None:
+        """Add to cells: `count` to cell `code` of the slot `keys[slot]`. No cell may come twice.
+
+        `total` is read where the cell is of CONFIDENCE: what to add to the CONFIDENCE_SUM beside it; else it is 0.
+        """
         number = self._numbered(keys).take(slot)
         cell = number << _CODE_BITS | code
         order = np.argsort(cell)
-        cell, number, count = cell.take(order), number.take(order), count.take(order)
+        cell, number, count, total = cell.take(order), number.take(order), count.take(order), total.take(order)
         self._reserve(len(cell))
         hashes = _hashes(cell)
         found = self._table.look(hashes)
         column = self._table.column
         column["count"][found.slot] += count.take(found.row)
+        column["sum"][found.slot] += total.take(found.row)
         new = np.ones(len(cell), np.bool_)
         new[found.row] = False
         i = np.flatnonzero(new)
         at = self._table.append(hashes.take(i, axis=0), found.end.take(i))
         column["count"][at] = count.take(i)
+        column["sum"][at] = total.take(i)
         self._link(at, number.take(i))
 
     def columns(self, keys: list[int]) -> Cells:
@@ -76,13 +88,38 @@ class CellTable:
         numbers = np.array([self._numbers.get(key, -1) for key in keys], np.int64)
         held = np.flatnonzero(numbers >= 0)
         slot, row = self._rows(numbers.take(held))
-        count = self._table.column["count"].take(row)
-        some = np.flatnonzero(count)
-        slot, count = held.take(slot.take(some)), count.take(some)
-        cell = slot << _CODE_BITS | self._code(row.take(some))
+        slot, code = held.take(slot), self._code(row)
+        count, total = (self._table.column[name].take(row) for name in ("count", "sum"))
+        some, sums = np.flatnonzero(count), np.flatnonzero(total)
+        slot = np.concatenate((slot.take(some), slot.take(sums)))
+        code = np.concatenate((code.take(some), code.take(sums) + _SUM))
+        count = np.concatenate((count.take(some), total.take(sums)))
+        cell = slot << _CODE_BITS | code
         order = np.argsort(cell)
         bounds = np.append(0, np.cumsum(np.bincount(slot, minlength=len(keys))))
         return bounds, cell.take(order) & _CODES, count.take(order)
+
+    def dump(self) -> dict[str, object]:
+        """Everything, for `load`."""
+        keys = self.keys()
+        slot, row = self._rows(np.fromiter(self._numbers.values(), np.int64, len(keys)))
+        count, total = (self._table.column[name].take(row) for name in ("count", "sum"))
+        some = np.flatnonzero(count | total)
+        columns = (
+            np.array(keys, np.int64),
+            slot.take(some),
+            self._code(row.take(some)),
+            count.take(some),
+            total.take(some),
+        )
+        return {name: column.tobytes() for name, column in zip(_STATE, columns, strict=True)}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Fill an empty table with what `dump` gave. Raises ValueError when that is damaged."""
+        keys, slot, *columns = (np.frombuffer(state[name], np.int64) for name in _STATE)
+        if {len(c) for c in columns} != {len(slot)} or (len(slot) and not 0 <= slot.min() <= slot.max() < len(keys)):
+            raise ValueError("the cells' columns do not belong together")
+        self.add(keys, slot, *columns)
 
     def drop(self, keys: Iterable[int]) -> None:
         """Forget slots."""

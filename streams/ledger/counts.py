@@ -8,7 +8,7 @@ Moves wait, and many are summed at once when somebody looks: a label is one step
 and most of a block's steps into a slot go where those of the next block go.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -28,6 +28,10 @@ _WAITING_ROWS = 50_000
 """Moves that wait to be summed, at most; they have about 40 bytes."""
 
 Ints = NDArray[np.int64]
+Signs = NDArray[np.float64]
+
+_Sums = tuple[Ints, Ints, Ints, Ints]
+"""(number of the slot, code of the cell, count to add, sum of confidence to add)."""
 
 
 class Moves(NamedTuple):
@@ -58,16 +62,15 @@ def _ranked(values: Ints) -> tuple[Ints, Ints]:
     return distinct + low, number.take(values - low)
 
 
-def _summed(index: Ints, size: int, weights: NDArray[np.float64]) -> tuple[Ints, Ints]:
-    """(distinct indices, sum of weights at each) where it is not 0. Exact below 2 ** 53."""
-    if size <= _DENSE_PER_ROW * len(index) + 4096:
-        total = np.bincount(index, weights, size)
-        at = np.flatnonzero(total)
-        return at, total[at].astype(np.int64)
-    at, inverse = np.unique(index, return_inverse=True)
-    sums = np.bincount(inverse, weights, len(at)).astype(np.int64)
-    some = sums != 0
-    return at[some], sums[some]
+def _summed(index: Ints, size: int, *weights: Signs) -> tuple[Ints, list[Ints]]:
+    """(distinct indices, sums of each of the weights there) where one is not 0. Exact below 2 ** 53."""
+    distinct: Ints | None = None
+    if size > _DENSE_PER_ROW * len(index) + 4096:
+        distinct, index = np.unique(index, return_inverse=True)
+        size = len(distinct)
+    totals = [np.bincount(index, w, size) for w in weights]
+    at = np.flatnonzero(totals[0] if len(totals) == 1 else (totals[0] != 0) | (totals[1] != 0))
+    return at if distinct is None else distinct.take(at), [total.take(at).astype(np.int64) for total in totals]
 
 
 class Counts:
@@ -142,22 +145,12 @@ class Counts:
 
     def dump(self) -> dict[str, object]:
         """Everything at a flush boundary, when no slot is touched; for `load`."""
-        keys = self.slot_keys()
-        bounds, code, count = self.cells(keys)
-        return {
-            "keys": np.array(keys, np.int64).tobytes(),
-            "sizes": np.diff(bounds).tobytes(),
-            "codes": code.tobytes(),
-            "counts": count.tobytes(),
-            "books": [self.labelled, self.unlabelled, self.expired, self.corrected],
-        }
+        self._settle()
+        return self._table.dump() | {"books": [self.labelled, self.unlabelled, self.expired, self.corrected]}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Fill empty counts with what `dump` gave. Raises ValueError when that is damaged."""
-        keys, sizes, code, count = (np.frombuffer(state[n], np.int64) for n in ("keys", "sizes", "codes", "counts"))
-        if len(keys) != len(sizes) or len(code) != len(count) or int(sizes.sum()) != len(code):
-            raise ValueError("the counts' columns do not belong together")
-        self._table.add(keys, np.repeat(np.arange(len(keys)), sizes), code, count)
+        self._table.load(state)
         self.labelled, self.unlabelled, self.expired, self.corrected = state["books"]
 
     def _settle(self) -> None:
@@ -175,43 +168,42 @@ class Counts:
         late = np.flatnonzero(moves.true != NONE)
         parts = [_confusion(j, moves, sign)]
         if len(scored):
-            parts += _confidence(j, moves, scored, sign)
+            parts.append(_confidence(j, moves, scored, sign))
         if len(late):
             parts.append(_delay(j, moves, late, sign))
         if len(corrected):
             slot, n = np.unique(corrected, return_counts=True)
-            parts.append((slot, np.full(len(slot), int(CellKind.CORRECTED) << 32), n))
+            parts.append((slot, np.full(len(slot), int(CellKind.CORRECTED) << 32), n, np.zeros(len(slot), np.int64)))
         self._table.add(keys, *map(np.concatenate, zip(*parts, strict=True)))
 
 
-def _confusion(j: Ints, moves: Moves, sign: NDArray[np.float64]) -> tuple[Ints, Ints, Ints]:
+def _confusion(j: Ints, moves: Moves, sign: Signs) -> _Sums:
     # NONE becomes class 0 and every class c becomes c + 1, so that the axis stays short
     true = (moves.true + 1) & NONE
     k, t = int(moves.predicted.max()) + 1, int(true.max()) + 1
-    at, n = _summed((j * k + moves.predicted) * t + true, (int(j.max()) + 1) * k * t, sign)
+    at, (n,) = _summed((j * k + moves.predicted) * t + true, (int(j.max()) + 1) * k * t, sign)
     slot, cell = np.divmod(at, k * t)
     predicted, true = np.divmod(cell, t)
-    return slot, predicted << 16 | ((true - 1) & NONE), n
+    return slot, predicted << 16 | ((true - 1) & NONE), n, np.zeros(len(n), np.int64)
 
 
-def _confidence(j: Ints, moves: Moves, rows: Ints, sign: NDArray[np.float64]) -> Iterator[tuple[Ints, Ints, Ints]]:
+def _confidence(j: Ints, moves: Moves, rows: Ints, sign: Signs) -> _Sums:
     true, predicted, confidence = moves.true.take(rows), moves.predicted.take(rows), moves.confidence.take(rows)
     outcome = np.where(true == NONE, int(Outcome.UNLABELLED), true == predicted)  # RIGHT is 1, WRONG is 0
     j, sign = j.take(rows), sign.take(rows)
     index = (j * CONFIDENCE_BINS + confidence_bin(confidence)) * len(Outcome) + outcome
     size = (int(j.max()) + 1) * CONFIDENCE_BINS * len(Outcome)
-    for kind, weights in ((CellKind.CONFIDENCE, sign), (CellKind.CONFIDENCE_SUM, sign * confidence)):
-        at, n = _summed(index, size, weights)
-        slot, cell = np.divmod(at, CONFIDENCE_BINS * len(Outcome))
-        bins, out = np.divmod(cell, len(Outcome))
-        yield slot, int(kind) << 32 | bins << 16 | out, n
+    at, (n, total) = _summed(index, size, sign, sign * confidence)
+    slot, cell = np.divmod(at, CONFIDENCE_BINS * len(Outcome))
+    bins, out = np.divmod(cell, len(Outcome))
+    return slot, int(CellKind.CONFIDENCE) << 32 | bins << 16 | out, n, total
 
 
-def _delay(j: Ints, moves: Moves, rows: Ints, sign: NDArray[np.float64]) -> tuple[Ints, Ints, Ints]:
+def _delay(j: Ints, moves: Moves, rows: Ints, sign: Signs) -> _Sums:
     true, j = moves.true.take(rows), j.take(rows)
     t = int(true.max()) + 1
     index = (j * t + true) * _DELAY_BINS + delay_bin(moves.delay_ms.take(rows))
-    at, n = _summed(index, (int(j.max()) + 1) * t * _DELAY_BINS, sign.take(rows))
+    at, (n,) = _summed(index, (int(j.max()) + 1) * t * _DELAY_BINS, sign.take(rows))
     slot, cell = np.divmod(at, t * _DELAY_BINS)
     cls, bins = np.divmod(cell, _DELAY_BINS)
-    return slot, int(CellKind.DELAY) << 32 | cls << 16 | bins, n
+    return slot, int(CellKind.DELAY) << 32 | cls << 16 | bins, n, np.zeros(len(n), np.int64)

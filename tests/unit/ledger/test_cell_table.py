@@ -8,15 +8,18 @@ import pytest
 from streams.ledger import cell_table as module
 from streams.ledger.cell_table import CellTable
 
+SUM = 1 << 32  # from the code of a cell of CONFIDENCE to that of its sum
 Truth = dict[int, dict[int, int]]
 
 
 def add(table: CellTable, cells: Truth) -> None:
-    keys = list(cells)
-    slot = [i for i, key in enumerate(keys) for _ in cells[key]]
-    code = [c for key in keys for c in cells[key]]
-    count = [n for key in keys for n in cells[key].values()]
-    table.add(*(np.array(column, np.int64) for column in (keys, slot, code, count)))
+    """The cells, of which those of CONFIDENCE have their sum beside them."""
+    rows: list[tuple[int, int, int, int]] = []
+    for i, mine in enumerate(cells.values()):
+        kinds = {c: c >> 32 for c in mine}
+        rows += [(i, c, n, mine.get(c + SUM, 0) if kinds[c] == 1 else 0) for c, n in mine.items() if kinds[c] != 2]
+    columns = np.array(rows, np.int64).reshape(-1, 4).T
+    table.add(np.array(list(cells), np.int64), *columns)
 
 
 def content(table: CellTable, keys: list[int]) -> Truth:
@@ -31,17 +34,21 @@ def content(table: CellTable, keys: list[int]) -> Truth:
     return out
 
 
+def some_cells(rng: Random, codes: list[int]) -> dict[int, int]:
+    cells = {c: rng.choice([-2, -1, 1, 2]) for c in rng.sample(codes, rng.randrange(20))}
+    return cells | {c + SUM: rng.randrange(-2, 3) for c in cells if c >> 32 == 1}
+
+
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("round_cells", [0, 1, 1 << 40])
 def test_it_holds_what_dicts_hold(seed: int, round_cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_ROUND_CELLS", round_cells)
     rng, table, truth = Random(seed), CellTable(), Truth()
     space = [rng.randrange(-(1 << 60), 1 << 60) for _ in range(60)]
-    codes = [0, 1, 0xFFFF, (1 << 35) - 1, *(rng.randrange(1 << 35) for _ in range(30))]
+    codes = [kind << 32 | low for kind in (0, 1, 3, 7) for low in (0, 1, 0xFFFF, 0xFFFFFFFF, rng.randrange(1 << 32))]
     rebuilds = 0
     for _ in range(80):
-        keys = rng.sample(space, rng.randrange(20))
-        cells = {key: {c: rng.choice([-2, -1, 1, 2]) for c in rng.sample(codes, rng.randrange(20))} for key in keys}
+        cells = {key: some_cells(rng, codes) for key in rng.sample(space, rng.randrange(20))}
         before = table._table.used
         add(table, cells)
         rebuilds += table._table.used < before
@@ -56,9 +63,20 @@ def test_it_holds_what_dicts_hold(seed: int, round_cells: int, monkeypatch: pyte
         assert sorted(table.keys()) == sorted(truth)
         asked = rng.sample(space, 40)
         want = {key: {c: n for c, n in truth.get(key, {}).items() if n} for key in asked}
-        assert content(table, asked) == want
+        copy = CellTable()
+        copy.load(table.dump())
+        assert content(table, asked) == content(copy, asked) == want
+        assert sorted(copy.keys()) == sorted(truth)
     assert rebuilds
     assert len(table) == len(truth)
+
+
+@pytest.mark.parametrize("damage", [{"keys": b""}, {"slot": b""}, {"code": bytes(16)}, {"sum": b"1234567"}])
+def test_a_damaged_state_is_refused(damage: dict[str, bytes]) -> None:
+    table = CellTable()
+    add(table, {7: {1: 1}})
+    with pytest.raises(ValueError, match=r"belong|multiple"):
+        CellTable().load(table.dump() | damage)
 
 
 def test_the_memory_of_slots_that_come_and_go_stays_bounded() -> None:
@@ -69,7 +87,7 @@ def test_the_memory_of_slots_that_come_and_go_stays_bounded() -> None:
         add(table, {key: dict.fromkeys(range(5), 1) for key in keys})
         sizes.append(table.nbytes)
         table.drop([key - 3_000 for key in keys])
-    assert max(sizes[20:]) <= max(sizes[:20]) < 2_000_000
+    assert max(sizes[20:]) <= max(sizes[:20]) < 2_500_000
     assert content(table, [59_999, 0]) == {59_999: dict.fromkeys(range(5), 1), 0: {}}
 
 

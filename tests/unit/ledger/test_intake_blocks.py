@@ -229,3 +229,10 @@ def test_a_record_that_one_clock_takes_and_another_refuses_is_received_once(firs
         audits = [join.audit() for join in joins]
         assert sum(a.predictions_received for a in audits) == 40
         assert all(a.balanced for a in audits)
+
+
+def test_the_writer_of_a_progress_record_is_read_without_the_rest() -> None:
+    """Blocks and the operator's records have none."""
+    assert blocks.writer_of(blocks.encode(Progress("w-1", [], ["a/0@x"], "hash"))) == "w-1"
+    assert blocks.writer_of(blocks.encode(Advance("id", 1, {}))) is None
+    assert blocks.writer_of(blocks.MAGIC + b"B") is None
