@@ -1,8 +1,8 @@
 """The 128-bit hash of a join key, and which ledger partition it belongs to.
 
 xxh3-128, or keyed BLAKE2b when a privacy key is set, so that ids cannot be found by trying. The first word places a
-key in the held tables and is never 0 (0 marks a free slot), the second picks the ledger partition: two independent
-words, or every partition would use one slot in P of its tables.
+key in the held tables (and is never 0, which older tables needed), the second picks the ledger partition: two
+independent words, or every partition would use one slot in P of its tables.
 """
 
 from collections.abc import Sequence
