@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 
 import orjson
 
+from streams.ledger.blocks import writer_of
 from streams.ledger.gap import GapError
 from streams.ledger.join import ForeignRecordError, Join
 from streams.ledger.rejects import join_row
@@ -29,6 +30,7 @@ from streams.runtime.kafka.source import Source
 from streams.runtime.kafka.stage import Batch
 from streams.runtime.stages.acknowledged import Acknowledged
 from streams.runtime.stages.outputs import Outputs
+from streams.runtime.stages.rhythm import Rhythm
 from streams.runtime.telemetry import Count, Level, Telemetry
 from streams.runtime.topology import Topology
 
@@ -39,11 +41,11 @@ class _Part:
 
     join: Join
     due: Due
+    rhythm: Rhythm
     quiet_until: int = 0
     record: bytes = b""  # the last one folded
     left_s: float | None = None  # since when it is another worker's
     ready: bool = False
-    last_flush_s: float = 0.0
     last_status_s: float = 0.0
     waiting: int = 0  # records of the operator that had not taken effect at the last status
     acks: Acknowledged = field(default_factory=Acknowledged)
@@ -66,7 +68,7 @@ class JoinStage:
         telemetry: Telemetry,
         log: Log,
     ) -> None:
-        """`writer` names this worker in the tallies; `clock_s` is monotonic, `clock_ms` the wall clock for metrics."""
+        """`writer` names this worker in the tallies; `clock_s` is monotonic, `clock_ms` the wall clock."""
         self._config, self._writer, self._topology = config, writer, topology
         self._tallies, self._outputs = tallies, outputs
         self._clock_s, self._clock_ms, self._telemetry, self._log = clock_s, clock_ms, telemetry, log
@@ -93,7 +95,9 @@ class JoinStage:
                     part.left_s = None
             restored = self._kept.restore(tp[1], None if part is None else part.join.position, told)
             if part is None or restored.state is not None:
-                part = _Part(restored.state or Join(self._config.ledger, tp[1]), self._kept.due(restored.size_bytes))
+                join = restored.state or Join(self._config.ledger, tp[1])
+                rhythm = Rhythm(self._config.run.flush_interval_ms)
+                part = _Part(join, self._kept.due(restored.size_bytes), rhythm)
             with self._lock:
                 self._parts[tp[1]] = part
                 part.quiet_until = told
@@ -135,21 +139,28 @@ class JoinStage:
             part.record = message.value() or b""
             part.due.log_bytes += len(part.record)
             self._apply(join, batch, offset, part.record)
+            if (writer := writer_of(part.record)) is not None:
+                part.rhythm.progress(writer, self._clock_ms())
             if join.position <= part.quiet_until:
                 if join.flush_due or join.position == part.quiet_until:
                     join.skip_flush()
                 join.take_rejects()
-            elif join.flush_allowed and (join.flush_due or self._interval_over(part)):
+            elif join.flush_allowed and (join.flush_due or part.rhythm.due(self._clock_ms())):
                 self._flush(part)
         return len(batch.messages)
 
     def flush_idle(self) -> None:
-        """Flush partitions whose last progress record came too soon after the flush before."""
+        """Flush partitions that waited in vain: for a writer that is gone, or with a last record that came too soon."""
         assert self.source is not None  # noqa: S101 - attached before it starts
         for part in list(self._parts.values()):
             with self.source.lock:
                 join = part.join
-                if part.ready and join.flush_allowed and join.position > join.flushed and self._interval_over(part):
+                if (
+                    part.ready
+                    and join.flush_allowed
+                    and join.position > join.flushed
+                    and part.rhythm.overdue(self._clock_ms())
+                ):
                     self._flush(part)
         self._forget_moved()
 
@@ -175,9 +186,6 @@ class JoinStage:
         except ValueError as error:
             raise StateError(f"{where}: {error}. Only this job may write to its topics") from error
 
-    def _interval_over(self, part: _Part) -> bool:
-        return self._clock_s() - part.last_flush_s >= self._config.run.flush_interval_ms / 1000 * 0.9
-
     def _flush(self, part: _Part) -> None:
         join, topic = part.join, self._config.topic("tallies")
         acks = part.acks  # once: a partition that moves away and back gets new ones, and marks must not mix
@@ -197,11 +205,12 @@ class JoinStage:
         keep = self._kept.take(p, join, offset, part.record, part.due)
         if keep is not None:
             acks.mark(keep)
-        part.last_flush_s = self._clock_s()
+        now_s = self._clock_s()
+        part.rhythm.taken(self._clock_ms())
         self._measure(join, balanced=audit.balanced)
         waiting = len(join.time.waiting)
-        if part.last_flush_s - part.last_status_s >= 1.0 or waiting != part.waiting:
-            part.last_status_s, part.waiting = part.last_flush_s, waiting
+        if now_s - part.last_status_s >= 1.0 or waiting != part.waiting:
+            part.last_status_s, part.waiting = now_s, waiting
             self._outputs.send("status", str(p), self._status(join))
         if not audit.balanced:
             raise StateError(f"the audit of ledger partition {p} does not balance: {audit}. Please report this")
