@@ -27,6 +27,7 @@ from streams.runtime.kafka.producer import Producer
 from streams.runtime.kafka.source import Source
 from streams.runtime.kafka.stage import LOG_LIMITS, Batch
 from streams.runtime.kafka.transactions import RoundProducer, round_producer
+from streams.runtime.lifeline import watch
 from streams.runtime.logs import logger, report
 from streams.runtime.pin import ensure_pinned
 from streams.runtime.stages.intake import IntakeStage
@@ -74,8 +75,6 @@ class Worker:
         self._failed = threading.Lock()
         self._tasks: list[asyncio.Task[None]] = []
 
-    # ------------------------------------------------------------------ life
-
     def run(self) -> int:
         """Work until SIGTERM or SIGINT; the exit code. Raises StreamsError when it cannot start."""
         self._topology = Topology(self.config, log=self._log)
@@ -107,10 +106,12 @@ class Worker:
         self._checkpoints.writer.start()
         for source in self._sources:
             source.start()
+        made, writing = (self._ledger, self._tallies, self._rows), self._judge.writing_since_s
         self._tasks = [
             asyncio.create_task(self._guarded(self._ticks)),
             asyncio.create_task(self._guarded(self._flushes)),
             asyncio.create_task(self._guarded(self._look_at_topics)),
+            asyncio.create_task(self._guarded(lambda: watch(self.config, self._sources, made, writing))),
         ]
         self._log.info(
             "the worker runs", version=__version__, config=self.config.file, hash=self.config.config_hash,

@@ -76,6 +76,7 @@ class JudgeStage:
         self._clock_s, self._telemetry, self._log = clock_s, telemetry, log
         self._parts: dict[int, _Part] = {}
         self._lock = threading.Lock()
+        self.writing_since_s: dict[int, float] = {}  # rounds that are being written now
         self._closed = threading.Event()
         self._kept = Kept(JUDGE, checkpoints)
         self.source: Source | None = None
@@ -153,8 +154,9 @@ class JudgeStage:
         return len(batch.messages)
 
     def has_rows(self, partition: int) -> bool:
-        """Whether there is something to write."""
-        return bool(self._parts[partition].rows)
+        """Whether there is something to write: rows, or a checkpoint that is due also where no row ever comes."""
+        part = self._parts[partition]
+        return bool(part.rows) or part.due.now(self._clock_s())
 
     def write(self, partition: int) -> None:
         """Write the rows of the rounds since the last time as one transaction with the position.
@@ -165,6 +167,7 @@ class JudgeStage:
         part = self._parts[partition]
         fenced_at_s: float | None = None
         while part.rows and part.ready:
+            self.writing_since_s[partition] = self._clock_s()
             try:
                 self._commit(part, partition)
             except FencedError as error:
@@ -177,6 +180,8 @@ class JudgeStage:
                         f"under the name {self._config.name!r} here. Give one of them another `name` and `prefix`"
                     ) from error
                 self._begin_again(part, partition)
+            finally:
+                self.writing_since_s.pop(partition, None)
         if part.ready and not part.rows and part.judge.position >= part.written_to:
             keep = self._kept.take(partition, part.judge, part.judge.position, part.record, part.due)
             if keep is not None:

@@ -1,0 +1,85 @@
+"""Is there a broker while a client of this worker finds none? librdkafka can lose its brokers for good.
+
+A broker that has just come back may for a moment say that there are no brokers at all. Who asks in that moment forgets
+every address it had, and never connects again (librdkafka issue 5301, open in 2.16); others of the same process go
+on. So what waits for a broker is watched: while it waits, a new client asks whether there is one. If there is, and it
+still waits a minute later, only a new process helps, and the worker ends: what it kept is in its logs.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from streams.runtime.clock import monotonic_s
+from streams.runtime.config.job import Config
+from streams.runtime.errors import UnavailableError
+from streams.runtime.kafka.client import COMMON
+from streams.runtime.kafka.producer import Producer
+from streams.runtime.kafka.source import Source
+
+SOURCES, PRODUCERS = ("intake", "join", "judge"), ("the ledger", "the tallies", "outputs")
+"""How sources and producers are called, in the order of the worker."""
+
+LOOK_S = 10.0
+"""How often to look."""
+
+PATIENCE_S = 75.0
+"""How long a broker must have been there, at every look, for a client that waits all the same."""
+
+_CALL_S = 5.0
+
+
+class Lifeline:
+    """`look` with what waits for a broker; it raises when that is in vain."""
+
+    def __init__(self, reached: Callable[[], bool], clock_s: Callable[[], float]) -> None:
+        """`reached` asks with a client of its own whether there is a broker; `clock_s` is monotonic."""
+        self._reached, self._clock_s = reached, clock_s
+        self._waiting: dict[str, tuple[object, float]] = {}
+
+    def look(self, waiting: Mapping[str, object]) -> None:
+        """`waiting` names what waits, each with how far it has come: one that moves on is well. May block for seconds.
+
+        Raises UnavailableError when something waited for long although there is a broker.
+        """
+        if not waiting or not self._reached():
+            self._waiting.clear()
+            return
+        now_s = self._clock_s()
+        self._waiting = {
+            name: known if (known := self._waiting.get(name)) is not None and known[0] == come else (come, now_s)
+            for name, come in waiting.items()
+        }
+        for name, (_, since_s) in self._waiting.items():
+            if now_s - since_s > PATIENCE_S:
+                raise UnavailableError(
+                    f"{name} has waited for {now_s - since_s:.0f} s for a broker although there is one: its client has "
+                    f"lost every address. Start the worker again; nothing is lost"
+                )
+
+
+async def watch(
+    config: Config, sources: Sequence[Source], producers: Sequence[Producer], rounds_since_s: Mapping[int, float]
+) -> None:
+    """Look again and again at everything of a worker that waits for brokers; `rounds_since_s` are being written."""
+    lifeline = Lifeline(lambda: reached(config), monotonic_s)
+    while True:
+        await asyncio.sleep(LOOK_S)
+        waiting: dict[str, object] = {
+            f"the source of {name}": True for name, source in zip(SOURCES, sources, strict=True) if source.down
+        }
+        for name, producer in zip(PRODUCERS, producers, strict=True):
+            if producer.outstanding:
+                waiting[f"the producer of {name}"] = producer.records
+        waiting |= {f"a round of tallies partition {p}": since_s for p, since_s in dict(rounds_since_s).items()}
+        await asyncio.to_thread(lifeline.look, waiting)
+
+
+def reached(config: Config) -> bool:
+    """Whether a new client finds a broker. Blocks for seconds at most."""
+    try:
+        return bool(AdminClient({**COMMON, **config.client}).list_topics(timeout=_CALL_S).brokers)
+    except KafkaException:
+        return False

@@ -1,0 +1,58 @@
+"""A client that lost its brokers for good ends the worker; a broker that is away does not."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from streams.runtime.errors import UnavailableError
+from streams.runtime.lifeline import PATIENCE_S, Lifeline
+
+
+@dataclass
+class World:
+    """A clock that is moved by hand, and a broker that is there or not."""
+
+    now_s: float = 0.0
+    is_up: bool = True
+    lifeline: Lifeline = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lifeline = Lifeline(lambda: self.is_up, lambda: self.now_s)
+
+    def look_for(self, seconds: float, waiting: dict[str, object]) -> None:
+        """Look every ten seconds."""
+        until_s = self.now_s + seconds
+        while self.now_s < until_s:
+            self.now_s += 10
+            self.lifeline.look(waiting)
+
+
+def test_who_waits_in_vain_while_there_is_a_broker_ends_the_worker() -> None:
+    world = World()
+    world.look_for(PATIENCE_S, {"the judge's source": True})
+    with pytest.raises(UnavailableError, match="the judge's source has waited for 80 s"):
+        world.look_for(20, {"the judge's source": True})
+
+
+def test_an_outage_of_any_length_is_waited_out() -> None:
+    world = World(is_up=False)
+    world.look_for(10_000, {"a": True})
+    world.is_up = True
+    world.look_for(PATIENCE_S, {"a": True})
+    world.look_for(10, {})
+    world.look_for(PATIENCE_S, {"a": True})
+
+
+def test_who_moves_on_is_well_however_long_it_takes() -> None:
+    world = World()
+    for acknowledged in range(100):
+        world.look_for(PATIENCE_S, {"a producer": acknowledged})
+
+
+def test_an_outage_in_between_begins_the_wait_anew() -> None:
+    world = World()
+    world.look_for(PATIENCE_S, {"a": True})
+    world.is_up = False
+    world.look_for(10, {"a": True})
+    world.is_up = True
+    world.look_for(PATIENCE_S, {"a": True})
