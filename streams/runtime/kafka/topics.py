@@ -249,6 +249,7 @@ _LEADER_MOVED = frozenset({
     KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.FENCED_LEADER_EPOCH,
     KafkaError.UNKNOWN_LEADER_EPOCH, KafkaError.BROKER_NOT_AVAILABLE, KafkaError.REPLICA_NOT_AVAILABLE,
     KafkaError.KAFKA_STORAGE_ERROR,
+    KafkaError._NOENT,  # noqa: SLF001 - what the client itself says when no partition it asked about has a leader
 })  # fmt: skip
 _PASSING = UNKNOWN_TOPIC | _LEADER_MOVED | {
     TIMED_OUT, TRANSPORT, ALL_BROKERS_DOWN, KafkaError.REQUEST_TIMED_OUT, KafkaError.NETWORK_EXCEPTION,
