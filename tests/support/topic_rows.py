@@ -21,13 +21,32 @@ class Row:
     written_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record and where it lies. `written_ms` is its timestamp."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    written_ms: int
+
+
 def read_topic(client: Mapping[str, Any], topic: str) -> list[Row]:
     """The rows of a topic from its start to its end of now, of committed transactions only, partition by partition."""
+    return [
+        Row(r.partition, r.offset, (r.key or b"").decode(), orjson.loads(r.value or b""), r.written_ms)
+        for r in read_records(client, topic)
+    ]
+
+
+def read_records(client: Mapping[str, Any], topic: str) -> list[Record]:
+    """The records of a topic, whatever they are, read as `read_topic` does."""
     consumer = Consumer({
         **client, "group.id": "test-reader", "enable.auto.commit": False, "auto.offset.reset": "earliest",
         "enable.partition.eof": True, "isolation.level": "read_committed", "fetch.wait.max.ms": 10, "log_level": 0,
     })  # fmt: skip
-    rows: list[Row] = []
+    records: list[Record] = []
     try:
         partitions = consumer.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions
         left: dict[int, int] = {}
@@ -50,19 +69,16 @@ def read_topic(client: Mapping[str, Any], topic: str) -> list[Row]:
                     assert error.code() == KafkaError._PARTITION_EOF, error
                     left.pop(message.partition() or 0, None)
                     continue
-                value = message.value()
-                assert value is not None
-                key = (message.key() or b"").decode()
                 offset = message.offset()
                 assert offset is not None
                 number = message.partition()
                 assert number is not None
                 if offset + 1 >= left.get(number, 0):
                     left.pop(number, None)
-                rows.append(Row(number, offset, key, orjson.loads(value), message.timestamp()[1]))
+                records.append(Record(number, offset, message.key(), message.value(), message.timestamp()[1]))
     finally:
         consumer.close()
-    return sorted(rows, key=lambda row: (row.partition, row.offset))
+    return sorted(records, key=lambda record: (record.partition, record.offset))
 
 
 def newest(rows: list[Row]) -> dict[str, dict[str, Any]]:
