@@ -60,7 +60,7 @@ def job(broker: Broker, name: str, labels: str, expected: Expected) -> Result:
     ends = broker.ends(run.topic("ledger"))
     with run.workers(run=[*RHYTHM, OFTEN]) as (worker,):
         result["log"] = recovered(run, worker, ends, expected)
-        result["checkpoints"] = written(run, worker)
+        result["checkpoints"] = tried(written, run, worker)
     ends = broker.ends(run.topic("ledger"))
     with run.workers(run=[*RHYTHM, RARELY]) as (worker,):
         result["checkpoint"] = recovered(run, worker, ends, expected)
@@ -119,7 +119,7 @@ def written(run: Job, worker: Worker) -> Result:
         took_s, number = (page.sum(f"quality_checkpoint_duration_seconds_{x}", stage=stage) for x in ("sum", "count"))
         found[stage] = {
             "partitions": len(counts[stage]),
-            "mib": round(page.sum("quality_checkpoint_bytes", stage=stage) / 2**20, 2),
+            "mib": round(page.sum("quality_checkpoint_bytes", stage=stage) / 2**20, 4),
             "seconds_each": round(took_s / number, 3),
         }
     return found
