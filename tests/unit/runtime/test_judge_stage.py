@@ -94,6 +94,15 @@ def test_an_owner_that_was_shut_out_by_a_late_start_begins_again_and_loses_no_ro
     assert (len(written), part.rows, part.written_to) == (rows, {}, part.judge.position)
 
 
+def test_a_partition_without_rows_still_has_its_checkpoints_to_write() -> None:
+    stage, part, _ = stage_with_rows(0, lambda: 100.0)
+    part.rows = {}
+    part.due = Due(60.0, 0.0)
+    assert not stage.has_rows(0)  # nothing was folded since the last one
+    part.due.log_bytes = 1
+    assert stage.has_rows(0)
+
+
 def test_who_no_longer_owns_the_partition_writes_nothing() -> None:
     stage, part, written = stage_with_rows(0, lambda: 0.0)
     part.ready = False
