@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from tests.chaos.trial import UNAVAILABLE, Trial
+from tests.chaos.trial import Trial
 from tests.support.clusters import RealCluster
 from tests.support.job import WorkerProcess
 from tests.support.real_kafka import RealKafka
@@ -12,7 +12,7 @@ SHORT_S, LONG_S = 10.0, 75.0
 """An outage, and one beyond every timeout there is: session 6 s, transaction 10 s, request and socket 60 s."""
 
 AT_LEAST_S = 60
-"""In trials shorter than this the long outage is left out."""
+"""A trial that is shorter has one outage, of the shorter kind."""
 
 
 def one_broker(trial: Trial) -> RealKafka:
@@ -30,11 +30,13 @@ def broker(trial: Trial) -> None:
     kafka = one_broker(trial)
     trial.start_ready(2)
     loader = trial.load()
-    outages = ["kill", "start", "pause"] if trial.seconds < AT_LEAST_S else ["kill", "pause", "start", "long", "start"]
+    outages = ["kill", "pause", "start", "long", "start"]
+    if trial.seconds < AT_LEAST_S:
+        outages = [trial.chance.choice(("pause", "start"))]
     for number, outage in enumerate(outages):
         trial.lull(0.5, 4.0)
         if outage == "start":
-            workers = [trial.start(codes={UNAVAILABLE}) for _ in range(2)]
+            workers = [trial.start() for _ in range(2)]
             trial.lull(0.5, 2.5)
             trial.note("broker kill -9 at a worker's start")
             kafka.kill()
@@ -74,6 +76,7 @@ def worker_is_there(trial: Trial) -> bool:
 def leaders(trial: Trial) -> None:
     """Three brokers, two of which must have every write; leaders are killed in turn, at times two at once."""
     trial.open(kafka_lines="replication = 3")
+    trial.restarts = True
     three = trial.cluster.kafka
     assert isinstance(three, RealKafkaCluster)
     trial.start_ready(2)

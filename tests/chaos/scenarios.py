@@ -16,7 +16,11 @@ from tests.support.real_kafka_cluster import NODES, RealKafkaCluster
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A function that breaks things in a trial. `brokers`: how many it needs."""
+    """A function that breaks things in a trial. `brokers`: how many it needs.
+
+    `short_s` is 0 where another test of `make test` does the same in short: test_faults, test_checkpoints and
+    test_surroundings of tests/system.
+    """
 
     run: Callable[[Trial], None]
     short_s: float
@@ -37,17 +41,17 @@ class Scenario:
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
-        Scenario(workers.kill, 12, 150),
-        Scenario(workers.recover, 12, 150),
-        Scenario(workers.sleep, 6, 60),
-        Scenario(brokers.broker, 15, 150),
-        Scenario(brokers.leaders, 12, 120, brokers=3),
-        Scenario(sources.gap, 10, 60),
-        Scenario(transactions.transactions, 12, 60),
-        Scenario(sizes.sizes, 8, 60),
-        Scenario(configurations.configurations, 5, 40),
-        Scenario(state.torn, 8, 90),
-        Scenario(state.disk, 8, 60),
+        Scenario(workers.kill, 0, 120),
+        Scenario(workers.recover, 0, 120),
+        Scenario(workers.sleep, 0, 45),
+        Scenario(brokers.broker, 6, 100),
+        Scenario(brokers.leaders, 6, 90, brokers=3),
+        Scenario(sources.gap, 6, 40),
+        Scenario(transactions.transactions, 6, 40),
+        Scenario(sizes.sizes, 5, 40),
+        Scenario(configurations.configurations, 0, 30),
+        Scenario(state.torn, 5, 60),
+        Scenario(state.disk, 0, 45),
     )
 }
 
