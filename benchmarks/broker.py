@@ -84,6 +84,9 @@ class Broker:
         if names:
             for gone in self._admin.delete_topics(names).values():
                 gone.result(WAIT_S)
+            wait_for(
+                lambda: not set(names) & set(self._admin.list_topics(timeout=WAIT_S).topics), "they are gone", WAIT_S
+            )
 
     def ends(self, topic: str) -> dict[int, int]:
         """The offset after the last record of each partition."""

@@ -59,8 +59,16 @@ def ended(process: Process) -> Iterator[Process]:
 
 def module(name: str, arguments: Sequence[str], log_file: Path, **options: Any) -> Process:
     """Start a module of Python as a child; what it says goes to a file, unless `options` (of Popen) say otherwise."""
+    env = {**os.environ, "TMPDIR": str(log_file.parent)}  # one that is killed leaves files
     with log_file.open("ab") as log:
-        said = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "start_new_session": True, **options}
+        said = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": log,
+            "stderr": log,
+            "start_new_session": True,
+            "env": env,
+            **options,
+        }
         return subprocess.Popen([sys.executable, "-m", name, *arguments], **said)
 
 
