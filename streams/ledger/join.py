@@ -282,10 +282,10 @@ class Join:
         """The chunks for one tallies partition; at least one, the last says so."""
         none = np.zeros(0, np.int64)
         empty = Flush(
-            self.partition, self.flushed, self.position, self.watermark, [], [], none, none.astype(np.uint32), none,
-            none, none, writer, config_hash=self.spec.config_hash,
+            self.partition, self.flushed, self.position, self.watermark, [], [], none, none.astype(np.uint32),
+            np.zeros(1, np.int64), none, none, writer, config_hash=self.spec.config_hash,
         )  # fmt: skip
-        return cut(empty, Slots(keys, self.counts.cells(keys)), self.names)
+        return cut(empty, Slots(keys, self.counts.cells(keys)), self.names) if keys else [empty]
 
     def _final_ms(self, key: int) -> int:
         """When the pane of a slot is final for its model."""
