@@ -50,7 +50,7 @@ def _log(room: str) -> Log:
 def _quieten_collector() -> None:
     """Look for garbage cycles rarely: batches make millions of short-lived objects and none of them is in a cycle.
 
-    Measured with benchmarks/job_speed.py: 8.9 us CPU an event with the defaults, 5.5 with these.
+    Measured with an earlier benchmarks/job.py: 8.9 us CPU an event with the defaults, 5.5 with these.
     """
     gc.collect()
     gc.freeze()
