@@ -94,6 +94,7 @@ class TransactionalProducer:
     def __init__(self, name: str, transactional_id: str, client: Mapping[str, Any], *, log: Log = SILENCE) -> None:
         self._name, self._log = name, log
         self._closed = threading.Event()
+        self._owner: Callable[[], bool] = lambda: True
         self._properties = {
             **DURABLE,
             **client,
@@ -122,6 +123,7 @@ class TransactionalProducer:
     ) -> None:
         """See RoundProducer."""
         until_s = _deadline(deadline_s)
+        self._owner = owner
         while True:
             if not owner():
                 self._abort(until_s)
@@ -198,6 +200,8 @@ class TransactionalProducer:
     def _pause(self, until_s: float) -> None:
         if time.monotonic() > until_s:
             raise UnavailableError(f"{self._name}: no broker finished the round in time")
+        if not self._owner():  # its next owner ends what is open; here it would only hold up the other partitions
+            raise FencedError(f"{self._name}: the partition was given up")
         self._producer.poll(0)
         if self._closed.wait(_PAUSE_S):
             raise UnavailableError(f"{self._name}: stopped in the middle of a round")

@@ -1,0 +1,37 @@
+"""A round that cannot be finished does not hold up a worker that has lost its partition meanwhile."""
+
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from streams.runtime.kafka.transactions import FencedError, Record, TransactionalProducer
+
+
+class Unreached:
+    """A client that never finds its coordinator: every call can be resumed, none ends."""
+
+    def __init__(self) -> None:
+        self.tried = 0
+
+    def begin_transaction(self) -> None:
+        """Local only."""
+
+    def produce(self, *_arguments: Any, **_options: Any) -> None:
+        """Local only."""
+
+    def poll(self, _timeout_s: float) -> None:
+        """Nothing happened."""
+
+    def commit_transaction(self, _timeout_s: float) -> None:
+        self.tried += 1
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "no coordinator", False, True, False))
+
+
+def test_who_has_lost_the_partition_gives_up_a_round_that_does_not_end() -> None:
+    writer = TransactionalProducer("old", "judge-0", {"bootstrap.servers": "127.0.0.1:9"})
+    client = Unreached()
+    writer._producer = client  # type: ignore[assignment]
+    with pytest.raises(FencedError, match="the partition was given up"):
+        writer.commit_round([Record("rows", 0, b"1")], {}, lambda: None, owner=lambda: client.tried < 3, deadline_s=30)
+    assert client.tried == 3
