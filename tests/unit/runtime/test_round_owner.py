@@ -25,7 +25,7 @@ class Unreached:
 
     def commit_transaction(self, _timeout_s: float) -> None:
         self.tried += 1
-        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "no coordinator", False, True, False))
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "no coordinator", retriable=True))
 
 
 def test_who_has_lost_the_partition_gives_up_a_round_that_does_not_end() -> None:
