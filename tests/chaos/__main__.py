@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.chaos.outcome import Outcome, table
+from tests.chaos.outcome import Outcome, pauses, table
 from tests.chaos.report import write
 from tests.chaos.scenarios import SCENARIOS, Scenario, attempt, brokers_of
 
@@ -32,8 +32,6 @@ def run(scenario: Scenario, seed: int, seconds: float) -> Outcome:
         traceback.print_exc()
         outcome = Outcome(scenario.name, seed, error=f"failed: {type(error).__name__}")
     say("  " + " | ".join(outcome.fields()))
-    for stage, pauses_s in outcome.pauses_s.items():
-        say(f"  silence of partitions that stayed, {stage}: {sorted(pauses_s)}")
     return outcome
 
 
@@ -53,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scenario = SCENARIOS[name]
         seed = options.seed or random.SystemRandom().randrange(1, 1 << 32)
         outcomes.append(run(scenario, seed, options.seconds or scenario.long_s))
-    say(table(outcomes))
+    say(f"{table(outcomes)}\n{pauses(outcomes)}")
     if options.write:
         write(outcomes)
     return 1 if any(outcome.error for outcome in outcomes) else 0

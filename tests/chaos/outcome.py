@@ -9,8 +9,8 @@ class Outcome:
     """One run: how long it took, what was done, what was counted, how quickly the job was itself again.
 
     `lost` and `doubled` are predictions and labels in final rows against a recount; `recoveries_s` from a fault to
-    rows that contain all that was there at it; `pauses_s` the longest silence of each partition that stayed where it
-    was, by stage. `peak_mib` is the largest resident memory of any worker.
+    rows that contain all that was there at it, by kind of fault; `pauses_s` the longest silence of each partition that
+    stayed where it was, by kind of fault and stage. `peak_mib` is the largest resident memory of any worker.
     """
 
     scenario: str
@@ -24,7 +24,7 @@ class Outcome:
     audits: int = 0
     unbalanced: int = 0
     peak_mib: float = 0.0
-    recoveries_s: list[float] = field(default_factory=list)
+    recoveries_s: dict[str, list[float]] = field(default_factory=dict)
     pauses_s: dict[str, list[float]] = field(default_factory=dict)
     error: str = ""
 
@@ -39,7 +39,8 @@ class Outcome:
         return [
             self.scenario, str(self.seed), f"{self.took_s:.0f}", faults or "-", f"{self.events:,}", str(self.lost),
             str(self.doubled), f"{self.audits - self.unbalanced:,} of {self.audits:,}",
-            median_and_most(self.recoveries_s), f"{self.peak_mib:.0f}", self.error or "exact",
+            "; ".join(f"{what}: {median_and_most(s)}" for what, s in self.recoveries_s.items()) or "-",
+            f"{self.peak_mib:.0f}", self.error or "exact",
         ]  # fmt: skip
 
 
@@ -55,6 +56,20 @@ def median_and_most(values: Sequence[float]) -> str:
         return "-"
     ordered = sorted(values)
     return f"{ordered[len(ordered) // 2]:.1f} / {ordered[-1]:.1f} of {len(ordered)}"
+
+
+def pauses(outcomes: Sequence[Outcome]) -> str:
+    """The silences of all runs in Markdown, by kind of fault and stage."""
+    found: dict[str, list[float]] = {}
+    for outcome in outcomes:
+        for what, seconds in outcome.pauses_s.items():
+            found.setdefault(what, []).extend(seconds)
+    rows = [["fault: partitions of", "longest silence p50 / max, s", "below 1 s"], ["---"] * 3]
+    rows += [
+        [what, median_and_most(seconds), f"{sum(s < 1 for s in seconds)} of {len(seconds)}"]
+        for what, seconds in sorted(found.items())
+    ]
+    return "".join("| " + " | ".join(row) + " |\n" for row in rows)
 
 
 def table(outcomes: Sequence[Outcome]) -> str:

@@ -1,17 +1,17 @@
-"""The table of docs/reliability.md, made from the outcomes of a run."""
+"""The tables of docs/reliability.md, made from the outcomes of a run."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.chaos.outcome import Outcome, table
+from tests.chaos.outcome import Outcome, pauses, table
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- results: make chaos -->\n", "<!-- end of results -->\n"
 
 
 def write(outcomes: Sequence[Outcome], page: Path = PAGE) -> None:
-    """Put the table of these outcomes in the place of the one that is there."""
+    """Put the tables of these outcomes in the place of those that are there."""
     text = page.read_text()
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n{table(outcomes)}\n{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n{table(outcomes)}\n{pauses(outcomes)}\n{END}{after}")

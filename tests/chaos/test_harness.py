@@ -58,12 +58,14 @@ def test_a_silence_is_looked_for_around_the_fault_only() -> None:
 def test_the_table_replaces_the_one_that_is_there(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}old\n{END}after\n")
-    outcome = Outcome("kill", 7, faults={"kill -9": 3}, events=12, audits=4, recoveries_s=[1.0, 9.0, 2.0])
+    outcome = Outcome("kill", 7, faults={"kill -9": 3}, events=12, audits=4, recoveries_s={"kill -9": [1.0, 9.0, 2.0]})
+    outcome.pauses_s = {"kill -9: join": [0.5, 1.5, 0.2]}
     write([outcome], page)
     text = page.read_text()
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert "old" not in text
     assert table([outcome]) in text
-    assert "2.0 / 9.0 of 3" in text
+    assert "kill -9: 2.0 / 9.0 of 3" in text
+    assert "| kill -9: join | 0.5 / 1.5 of 3 | 2 of 3 |" in text
     assert median_and_most([]) == "-"

@@ -228,7 +228,7 @@ class Trial:
         for fault, next_ms in zip(self.faults, moments[1:], strict=True):
             recovered_s = self._timeline.recovered_s(fault)
             assert recovered_s is not None, f"{fault.what} at {fault.at_ms}: its rows never came"
-            self.outcome.recoveries_s.append(recovered_s)
+            self.outcome.recoveries_s.setdefault(fault.what, []).append(recovered_s)
             until_ms = min(next_ms - 1, fault.at_ms + round(1000 * max(recovered_s, SESSION_S)))
             for stage, pauses_s in zip(("join", "intake"), self._timeline.pauses_s(fault, until_ms), strict=True):
                 self.outcome.pauses_s.setdefault(f"{fault.what}: {stage}", []).extend(pauses_s)
