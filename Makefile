@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SIDE_BY_SIDE := -n 2 --dist worksteal
 
-.PHONY: help setup demo test chaos bench bench-quick test-fast check format kafka lock clean
+.PHONY: help setup demo test chaos simulate mutants bench bench-quick test-fast check format kafka lock clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +27,12 @@ test: $(READY) ## all tests, two at a time; the system tests start a real Kafka
 
 chaos: $(READY) ## break everything there is on a real Kafka; writes the table of docs/reliability.md; about 25 minutes
 	$(BIN)/python -m tests.chaos --write
+
+simulate: $(READY) ## the whole job in one process under every fault, SEEDS runs of it (5000)
+	$(BIN)/python -m tests.simulation --seeds 0:$(or $(SEEDS),5000)
+
+mutants: $(READY) ## break each rule on purpose; the simulation finds it; writes the tables of docs/simulation.md
+	$(BIN)/python -m tests.simulation.mutants --write
 
 bench: $(READY) ## all figures of docs/performance.md anew, on a real Kafka; a quarter of an hour of a quiet machine
 	$(BIN)/python -m benchmarks

@@ -58,7 +58,7 @@ def fold_ledger(world: World) -> list[Join]:
     joins = []
     for p in range(world.ledger_spec.partitions):
         join = Join(world.ledger_spec, p)
-        for offset, record in enumerate(world.broker.logs["ledger", p]):
+        for offset, record in enumerate(world.broker.logs["ledger", p].records):
             join.apply(offset, record)
             audit = join.audit()
             if not audit.balanced:
@@ -130,7 +130,7 @@ def check_tallies(world: World, join: Join) -> None:
 def whole_flushes(world: World, judge: int, partition: int) -> Iterator[list[Flush]]:
     """The flushes of a ledger partition that are there with all their chunks."""
     open_: dict[tuple[str, int, int], list[Flush]] = {}
-    for record in world.broker.logs["tallies", judge]:
+    for record in world.broker.logs["tallies", judge].records:
         flush = decode(record)
         if flush.ledger_partition != partition:
             continue
@@ -160,7 +160,7 @@ def check_outputs(world: World) -> dict[RowKey, Row]:
     rows: dict[RowKey, Row] = {}
     for p, outputs in enumerate(world.broker.outputs):
         judge, unbroken = Judge(world.quality_spec, p), dict[RowKey, Row]()
-        for offset, record in enumerate(world.broker.logs["tallies", p]):
+        for offset, record in enumerate(world.broker.logs["tallies", p].records):
             unbroken |= {(row.stream, row.key): row.value for row in judge.apply(offset, record)}
         wrong = [key for key in unbroken.keys() | outputs.newest.keys() if unbroken.get(key) != outputs.newest.get(key)]
         demand(not wrong, f"rows of judge {p} differ from an unbroken fold's: {wrong[:3]}")

@@ -1,13 +1,10 @@
-"""Bounds so small that a small world meets them: blocks are split, flushes come in chunks, tables are rebuilt."""
+"""Every test of the simulation runs with small bounds."""
 
 import pytest
 
-from streams.ledger import chunks, intake, table
+from tests.simulation.bounds import small_bounds
 
 
 @pytest.fixture(autouse=True)
 def _small_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "MAX_RECORD_BYTES", 500)
-    monkeypatch.setattr(chunks, "MAX_RECORD_BYTES", 500)
-    monkeypatch.setattr(table, "MAX_LOAD", 0.06)  # of the 256 slots that a table has at least
-    monkeypatch.setattr(table, "LOAD_AFTER_GROWTH", 0.04)
+    small_bounds(monkeypatch)

@@ -4,11 +4,13 @@ Rule: the group gives each partition to one member at most. A zombie lost its pa
 it reads and sends for some turns more, then dies or comes back as a member, with its memory. Every fault is of a seed.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from random import Random
 from typing import Generic, TypeVar
 
+from tests.simulation.checkpoints import Refused
 from tests.simulation.workers import Worker
 
 K = TypeVar("K")
@@ -28,12 +30,18 @@ class Faults:
     outage: float = 0.0
     outage_ends: float = 0.1
 
+    def of_run(self, rng: Random) -> "Faults":
+        """The faults of one run: some never, some often, since what is rare together is found only where it is not."""
+        return Faults(*(getattr(self, f.name) * rng.choice((0, 0.5, 1, 1, 2)) for f in fields(Faults)))
+
 
 class Pool(Generic[K]):
     """The workers of one stage."""
 
-    def __init__(self, name: str, make: Callable[[str], Worker[K]], parts: Iterable[K], rng: Random) -> None:
-        self.name, self._make, self._rng = name, make, rng
+    def __init__(
+        self, name: str, make: Callable[[str], Worker[K]], parts: Iterable[K], rng: Random, happened: Counter[str]
+    ) -> None:
+        self.name, self._make, self._rng, self._happened = name, make, rng, happened
         self._made = 0
         self.members = [self._new() for _ in range(MEMBERS)]
         self.zombies: list[Worker[K]] = []
@@ -47,10 +55,14 @@ class Pool(Generic[K]):
         working = [*self.members, *(z for z in self.zombies if rng.random() < 0.7)]
         rng.shuffle(working)
         for worker in working:
-            worker.turn(rng)
+            try:
+                worker.turn(rng)
+            except Refused:
+                self._exit(worker)
         if rng.random() < faults.move:
             self._move()
         if rng.random() < faults.crash:
+            self._happened["workers killed"] += 1
             self._replace(rng.choice(self.members))
         if rng.random() < faults.zombie:
             self._zombie(rng.choice(self.members))
@@ -65,6 +77,12 @@ class Pool(Generic[K]):
             if rng.random() < faults.outage_ends:
                 self.unowned.remove(part)
                 rng.choice(self.members).assign(part)
+
+    def restart(self) -> None:
+        """All workers are gone at once, and others begin."""
+        self._happened["cold restarts"] += 1
+        for worker in list(self.members):
+            self._replace(worker)
 
     def heal(self) -> None:
         """No fault any more: zombies stand still, every partition has an owner, and all it sent arrives."""
@@ -83,8 +101,11 @@ class Pool(Generic[K]):
 
     def drain(self) -> None:
         """All of the work that is there is done."""
-        for worker in self.members:
-            worker.drain()
+        for worker in list(self.members):
+            try:
+                worker.drain()
+            except Refused:
+                self._exit(worker)
 
     def _new(self) -> Worker[K]:
         self._made += 1
@@ -93,6 +114,7 @@ class Pool(Generic[K]):
     def _move(self) -> None:
         owned = [(worker, part) for worker in self.members for part in worker.parts]
         if owned:
+            self._happened["partitions moved"] += 1
             worker, part = self._rng.choice(owned)
             worker.revoke(part)
             self._rng.choice(self.members).assign(part)
@@ -105,8 +127,17 @@ class Pool(Generic[K]):
         for part in parts:
             self._rng.choice(self.members).assign(part)
 
+    def _exit(self, worker: Worker[K]) -> None:
+        """It ended by itself."""
+        self._happened["workers that ended by themselves"] += 1
+        if worker in self.members:
+            self._replace(worker)
+        else:
+            self.zombies.remove(worker)
+
     def _zombie(self, worker: Worker[K]) -> None:
         """Its partitions go to others, and it goes on."""
+        self._happened["zombies"] += 1
         parts = list(worker.parts)
         self._replace(worker)
         worker.parts = parts
@@ -117,6 +148,7 @@ class Pool(Generic[K]):
         self.zombies.remove(zombie)
         if self._rng.random() < 0.5:
             return
+        self._happened["zombies that came back"] += 1
         for part in list(zombie.parts):
             zombie.revoke(part)
         old = self._rng.choice(self.members)

@@ -20,7 +20,16 @@ HORIZON, SLACK, SETTLE, PANE = 60, 30, 10, 10
 TIMING = Timing(HORIZON * MINUTE, SLACK * MINUTE, SETTLE * MINUTE)
 SLOW_HORIZON = 90
 SLOW = Timing(SLOW_HORIZON * MINUTE, SLACK * MINUTE, 2 * SETTLE * MINUTE)
-MODES = ("live", "silent", "outage", "predictions first", "labels first", "loaded at once")
+LIVE = ("live", "silent", "outage", "paused", "ahead")
+HISTORY = ("predictions first", "labels first", "loaded at once")
+MODES = (*LIVE, *HISTORY)
+"""How the records come. silent: a label partition is empty; outage: partitions have no owner for a while; paused:
+nobody writes for hours; ahead: the clock of one producer of predictions is an hour ahead; and three ways of a history.
+"""
+
+AHEAD = 60 * MINUTE
+SIZES = ((3, 8), (3, 8), (3, 8), (6, 16), (6, 16), (16, 50))
+"""Ids of a run, from and to: most runs are small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,7 @@ class Raw:
     mode: str
     span_ms: int
     begin_ms: int  # the wall clock at the start
+    ids: int = 0
     sources: dict[SourceId, list[Record]] = field(default_factory=dict)
     kinds: dict[SourceId, Kind] = field(default_factory=dict)
     stragglers: dict[SourceId, list[Row]] = field(default_factory=dict)
@@ -47,7 +57,7 @@ class Raw:
     @property
     def history(self) -> bool:
         """Whether all of it happened long before it is read."""
-        return self.mode in MODES[3:]
+        return self.mode in HISTORY
 
     @property
     def rows(self) -> list[Row]:
@@ -80,20 +90,25 @@ def raw_of(seed: int, mode: str | None = None) -> Raw:
     """The raw topics of a seed."""
     rng = Random(seed)
     mode = mode or MODES[seed % len(MODES)]
-    raw = Raw(seed, mode, rng.randrange(80, 260) * MINUTE, ORIGIN)
+    few, many = rng.choice(SIZES)
+    ids = rng.randint(few, many)
+    raw = Raw(seed, mode, rng.randrange(80, 160 + 2 * ids) * MINUTE, ORIGIN, ids)
     for kind, topic in ((Kind.PREDICTION, "p"), (Kind.LABEL, "l")):
         for partition in range(rng.randint(1, 2)):
             source = SourceId(topic, partition, "t")
             raw.kinds[source] = kind
             raw.sources[source] = []
-    if rng.random() < 0.15:
+    if rng.random() < 0.25:
         raw.unowned = SourceId("p", 9, "t")
     chance = {
         name: rng.choice((0.0, 0.15, 0.4)) for name in ("conflict", "correct", "delete", "beyond", "repeat", "v2")
     }
-    for i in range(rng.randint(10, 45)):
-        for row in _rows_of_id(rng, f"id-{i}", rng.randrange(raw.span_ms), chance):
+    pause = (raw.span_ms // 2, rng.randint(3, 8) * 60 * MINUTE) if mode == "paused" else (0, 0)
+    for i in range(raw.ids):
+        at = rng.randrange(raw.span_ms)
+        for row in _rows_of_id(rng, f"id-{i}", at + pause[1] * (at > pause[0]), chance):
             _put(rng, raw, row)
+    raw.span_ms += pause[1]
     for source, log in raw.sources.items():
         for _ in range(rng.randrange(3)):
             log.append(Record(ORIGIN + rng.randrange(raw.span_ms), None))
@@ -150,6 +165,9 @@ def _straggler(rng: Random, raw: Raw, kind: Kind, n: int) -> Row:
 
 def _place_in_time(rng: Random, raw: Raw) -> None:
     """When each record can be read: as delivered, or all at once long afterwards."""
+    if raw.mode == "ahead":
+        early = rng.choice([s for s, kind in raw.kinds.items() if kind is Kind.PREDICTION])
+        raw.sources[early] = [Record(record.at_ms - AHEAD, record.row) for record in raw.sources[early]]
     if raw.mode == "silent":
         quiet = rng.choice([s for s, kind in raw.kinds.items() if kind is Kind.LABEL])
         log = raw.sources[quiet]

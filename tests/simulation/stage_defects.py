@@ -3,37 +3,39 @@
 Each takes the monkeypatch of a test. Its docstring says what would be wrong in production.
 """
 
+from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import pytest
 
-from streams.ledger.join import Join
 from streams.ledger.position import SourceId
 from streams.quality.inbox import Inbox
 from streams.quality.shares import Shares
+from tests.simulation.intake_worker import IntakeWorker
+from tests.simulation.join_worker import JoinWorker
+from tests.simulation.judge_worker import JudgeWorker
 from tests.simulation.logs import Outputs
-from tests.simulation.workers import IntakeWorker, JoinPart, JoinWorker, JudgePart, JudgeWorker
 
 Patch = pytest.MonkeyPatch
 
 
 def begin_is_not_reset_at_assignment(patch: Patch) -> None:
     """A worker that gets a source back says ranges from where it stood before: rows of others seem a gap, or repeat."""
-    assign = IntakeWorker.assign
+    load, revoke = IntakeWorker.load, IntakeWorker.revoke
 
-    def wrong(self: IntakeWorker, part: SourceId) -> None:
+    def wrong(self: IntakeWorker, part: SourceId) -> Iterator[None]:
+        yield from load(self, part)
         before: dict[SourceId, list[int]] = self.__dict__.setdefault("before", {})
-        assign(self, part)
-        if part in before:
+        if part in before and part in self.intake.sources:
             self.intake.sources[part].begins = before[part]
 
-    revoke = IntakeWorker.revoke
-
     def remembered(self: IntakeWorker, part: SourceId) -> None:
-        self.__dict__.setdefault("before", {})[part] = self.intake.sources[part].begins
+        if part in self.intake.sources:
+            self.__dict__.setdefault("before", {})[part] = self.intake.sources[part].begins
         revoke(self, part)
 
-    patch.setattr(IntakeWorker, "assign", wrong)
+    patch.setattr(IntakeWorker, "load", wrong)
     patch.setattr(IntakeWorker, "revoke", remembered)
 
 
@@ -53,8 +55,8 @@ def join_commit_before_acknowledged(patch: Patch) -> None:
     """A flush counts as told when it is sent: what a crash loses is never told again."""
     flush = JoinWorker.flush
 
-    def wrong(self: JoinWorker, p: int) -> None:
-        flush(self, p)
+    def wrong(self: JoinWorker, p: int, rng: Random | None) -> None:
+        flush(self, p, rng)
         self.commit(p, self.memory[p].join.flushed)
 
     patch.setattr(JoinWorker, "flush", wrong)
@@ -98,49 +100,61 @@ def judge_without_fencing(patch: Patch) -> None:
 
 def judge_goes_on_after_losing_rows(patch: Patch) -> None:
     """A judge that comes back keeps its fold although rows of it were dropped unwritten."""
-    assign = JudgeWorker.assign
+    load = JudgeWorker.load
 
-    def wrong(self: JudgeWorker, part: int) -> None:
-        old = self.memory.get(part)
-        if old is not None:
-            old.rows_to = 0
-        assign(self, part)
+    def wrong(self: JudgeWorker, part: int) -> Iterator[None]:
+        if part in self.memory:
+            self.memory[part].rows_to = 0
+        return load(self, part)
 
-    patch.setattr(JudgeWorker, "assign", wrong)
+    patch.setattr(JudgeWorker, "load", wrong)
 
 
 def judge_forgets_its_position(patch: Patch) -> None:
     """Rows that were written are written again after a restart."""
-    assign = JudgeWorker.assign
+    load = JudgeWorker.load
 
-    def wrong(self: JudgeWorker, part: int) -> None:
-        assign(self, part)
-        state: JudgePart = self.memory[part]
-        state.written_to = 0
+    def wrong(self: JudgeWorker, part: int) -> Iterator[None]:
+        yield from load(self, part)
+        self.memory[part].written_to = 0
 
-    patch.setattr(JudgeWorker, "assign", wrong)
+    patch.setattr(JudgeWorker, "load", wrong)
+
+
+def judge_asks_for_its_position_before_it_fences(patch: Patch) -> None:
+    """The last owner may still write after the new one asked how far it came: those rows are written twice."""
+    load = JudgeWorker.load
+
+    def wrong(self: JudgeWorker, part: int) -> Iterator[None]:
+        written_to = self.world.broker.outputs[part].position
+        yield from load(self, part)
+        self.memory[part].written_to = written_to
+
+    patch.setattr(JudgeWorker, "load", wrong)
 
 
 def recovery_begins_with_an_empty_fold(patch: Patch) -> None:
     """A join that takes over begins where the last one was told, without the counts before."""
+    load = JoinWorker.load
 
-    def wrong(self: JoinWorker, part: int) -> JoinPart:
-        state = JoinPart(Join(self.world.ledger_spec, part))
-        state.join.position = state.join.flushed = self.world.broker.ledger_offsets.get(part, 0)
-        return state
+    def wrong(self: JoinWorker, part: int) -> Iterator[None]:
+        yield from load(self, part)
+        state = self.memory[part]
+        if state.join.position == 0:
+            state.join.position = state.join.flushed = state.quiet_until
 
-    patch.setattr(JoinWorker, "begin", wrong)
+    patch.setattr(JoinWorker, "load", wrong)
 
 
 def recovery_is_quiet_too_long(patch: Patch) -> None:
     """A join that takes over is quiet up to the end of the ledger, so that what was never told stays so."""
-    assign = JoinWorker.assign
+    load = JoinWorker.load
 
-    def wrong(self: JoinWorker, part: int) -> None:
-        assign(self, part)
-        self.memory[part].quiet_until = len(self.world.broker.logs["ledger", part])
+    def wrong(self: JoinWorker, part: int) -> Iterator[None]:
+        yield from load(self, part)
+        self.memory[part].quiet_until = self.world.broker.logs["ledger", part].end
 
-    patch.setattr(JoinWorker, "assign", wrong)
+    patch.setattr(JoinWorker, "load", wrong)
 
 
 STAGE_DEFECTS = (
@@ -152,6 +166,7 @@ STAGE_DEFECTS = (
     judge_without_fencing,
     judge_goes_on_after_losing_rows,
     judge_forgets_its_position,
+    judge_asks_for_its_position_before_it_fences,
     recovery_begins_with_an_empty_fold,
     recovery_is_quiet_too_long,
 )

@@ -1,58 +1,63 @@
-"""The whole job under every fault, seed by seed: the raw topics of a seed, run twice with the faults of two others.
+"""The whole job under every fault, seed by seed: twins share their raw topics and must end with equal final rows.
 
-`STREAMS_SIM_SEEDS=1000:9000 pytest tests/simulation/test_simulation.py` runs other seeds than those of `make test`. A
-failure prints its seed and the command that replays it.
+`make simulate SEEDS=5000` runs more of them. A failure prints its seed and the command that replays it.
 """
 
-import os
-import time
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from time import monotonic
 
 import pytest
 
-from tests.simulation.checks import check, demand
-from tests.simulation.logs import Row, RowKey, SimulationError
-from tests.simulation.raw import MODES, raw_of
-from tests.simulation.world import World
+from tests.simulation.runs import pair, run, world_of
+from tests.simulation.stage_defects import judge_adds_instead_of_replacing
 
-SEEDS = 150
-
-
-def seeds() -> range:
-    """The seeds to run: those of the environment, or the fixed ones."""
-    first, _, last = os.environ.get("STREAMS_SIM_SEEDS", f"0:{SEEDS}").partition(":")
-    return range(int(first), int(last or int(first) + 1))
+SEEDS = 240
+PARTS = 4
+"""Tests among which the seeds are spread, so that several processes can share them."""
 
 
-def run(seed: int, faults: int) -> dict[RowKey, Row]:
-    """The final rows of the raw topics of a seed under the faults of another, checked."""
-    world = World(raw_of(seed), faults)
-    world.run()
-    return check(world)
-
-
-def twice(seed: int) -> None:
-    """Two runs over the raw topics of a seed: each checked, and their final rows equal."""
-    one, other = run(seed, 2 * seed), run(seed, 2 * seed + 1)
-    differing = [key for key in one.keys() | other.keys() if one.get(key) != other.get(key)]
-    demand(not differing, f"two runs differ in {len(differing)} final rows, such as {differing[:1]}")
-
-
-def test_whatever_fails_the_rows_are_those_of_a_recount(capsys: pytest.CaptureFixture[str]) -> None:
-    began = time.monotonic()
-    for seed in seeds():
-        try:
-            twice(seed)
-        except Exception as error:
-            mode = MODES[seed % len(MODES)]
-            replay = f"STREAMS_SIM_SEEDS={seed}:{seed + 1} python -m pytest tests/simulation/test_simulation.py"
-            raise SimulationError(f"seed {seed} ({mode}): {error!r}\nreplay: {replay}") from error
+@pytest.mark.parametrize("part", range(PARTS))
+def test_whatever_fails_the_rows_are_those_of_a_recount(part: int, capsys: pytest.CaptureFixture[str]) -> None:
+    began, happened = monotonic(), Counter[str]()
+    numbers = range(part, SEEDS // 2, PARTS)
+    failures = [failure for n in numbers for failure in pair(n, happened)]
     with capsys.disabled():
-        print(f"\nsimulation: {2 * len(seeds())} runs of {seeds()} in {time.monotonic() - began:.0f} s")  # noqa: T201
+        print(f"\nsimulation: {2 * len(numbers)} seeds in {monotonic() - began:.0f} s; {dict(happened)}")  # noqa: T201
+    assert not failures, "\n".join(map(str, failures))
+    for what in ("checkpoints written", "states restored", "states kept in memory", "logs trimmed", "zombies"):
+        assert happened[what], f"no run had {what}: {happened}"
 
 
-def test_a_run_is_a_function_of_its_seeds() -> None:
-    worlds = [World(raw_of(5), 3) for _ in range(2)]
+def test_a_run_is_a_function_of_its_seed() -> None:
+    worlds = [world_of(8) for _ in range(2)]
     for world in worlds:
         world.run()
-    assert worlds[0].broker.logs == worlds[1].broker.logs
-    assert [o.newest for o in worlds[0].broker.outputs] == [o.newest for o in worlds[1].broker.outputs]
+    one, other = (world.broker for world in worlds)
+    assert (one.logs, one.happened) == (other.logs, other.happened)
+    keys = [
+        [[entry and entry[0] for entry in topic.entries] for topic in broker.checkpoints] for broker in (one, other)
+    ]
+    assert keys[0] == keys[1]
+    assert [outputs.newest for outputs in one.outputs] == [outputs.newest for outputs in other.outputs]
+
+
+def test_a_failure_tells_its_seed_and_how_to_replay_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge_adds_instead_of_replacing(monkeypatch)
+    failures = [failure for n in range(5) for failure in pair(n, Counter())]
+    assert failures
+    for failure in failures:
+        assert f"python -m tests.simulation --seed {failure.seed}" in str(failure)
+        with pytest.raises(Exception, match=r".+") as replayed:
+            run(failure.seed)
+        assert repr(replayed.value)[:2000] == failure.what
+
+
+def test_the_command_replays_a_seed() -> None:
+    command = [sys.executable, "-m", "tests.simulation", "--seed", "5"]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("2 seeds in ")
