@@ -94,6 +94,9 @@ def test_a_correction_is_counted_and_a_dropped_slot_leaves_its_unlabelled_as_exp
     counts.correct(one.pane, one.group)
     key = 7 << GROUP_BITS
     assert counts.slots[key][int(CellKind.CORRECTED) << 32] == counts.corrected == 1
+    counts.move(one, 1)
+    counts.move(one, -1)
+    assert counts.slots[key] == {int(CellKind.CORRECTED) << 32: 1, 1 << 16 | NONE: 1}
     counts.drop([key])
     assert (counts.expired, counts.unlabelled, counts.slots) == (1, 1, {})
 
