@@ -38,6 +38,7 @@ class Commits:
         self._todo: dict[TopicPartitionKey, tuple[int, str]] = {}
         self._results: dict[tuple[TopicPartitionKey, int], KafkaError | None] = {}
         self._awaited: set[tuple[TopicPartitionKey, int]] = set()
+        self._given_up: set[tuple[TopicPartitionKey, int]] = set()  # awaited, and dropped unsent
         self._asking = 0
         self._closed = False
 
@@ -47,7 +48,10 @@ class Commits:
             self._todo.update(offsets)
 
     def put_and_wait(self, offsets: Offsets, timeout_s: float, closed: threading.Event) -> None:
-        """Commit these and wait until the broker has; repeats what a rebalance or an outage refused."""
+        """Commit these and wait until the broker has; repeats what a rebalance or an outage refused.
+
+        Raises UnavailableError when it did not in time, and at once when a partition was given up meanwhile.
+        """
         until_s, said = time.monotonic() + timeout_s, ""
         wanted = {(key, offset): note for key, (offset, note) in offsets.items()}
         with self._changed:
@@ -58,6 +62,10 @@ class Commits:
                     if time.monotonic() > until_s or closed.is_set():
                         self._awaited.difference_update(wanted)
                         raise UnavailableError(f"no broker confirmed a commit within {timeout_s:.0f} s{said}")
+                    if not self._given_up.isdisjoint(wanted):
+                        self._awaited.difference_update(wanted)
+                        self._given_up.difference_update(wanted)
+                        raise UnavailableError("a partition was given up before its commit")
                     self._changed.wait(0.1)
                 for item in [item for item in wanted if item in self._results]:
                     error = self._results.pop(item)
@@ -79,6 +87,10 @@ class Commits:
         mine = {key for key, _ in owned.items()} | set(also)
         with self._changed:
             todo, self._todo = self._todo, {}
+            dropped = {(key, offset) for key, (offset, _) in todo.items() if key not in mine}
+            self._given_up |= dropped & self._awaited
+            if self._given_up:
+                self._changed.notify_all()
         tps = [TopicPartition(*key, offset, metadata=note) for key, (offset, note) in todo.items() if key in mine]
         if tps:
             try:

@@ -66,6 +66,25 @@ def test_an_outage_that_lasts_ends_in_unavailable_with_the_reason() -> None:
         commit(0.35, KafkaError.COORDINATOR_NOT_AVAILABLE)
 
 
+def test_who_waits_for_a_partition_that_was_given_up_hears_it_at_once() -> None:
+    commits, asked, over = Commits(), threading.Event(), threading.Event()
+
+    def poll() -> None:
+        while not over.wait(0.01):
+            commits.send(cast("Consumer", None), Assignment())
+
+    def wait() -> None:
+        with pytest.raises(UnavailableError, match="given up"):
+            commits.put_and_wait({KEY: (7, "note")}, 3600.0, threading.Event())
+        asked.set()
+
+    threads = [threading.Thread(target=work, daemon=True) for work in (poll, wait)]
+    for thread in threads:
+        thread.start()
+    assert asked.wait(20)
+    over.set()
+
+
 @pytest.mark.parametrize(
     ("code", "error"),
     [
