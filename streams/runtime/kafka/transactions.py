@@ -5,6 +5,7 @@ each judge partition has a transactional producer whose `init` shuts out every p
 the position with the group's membership, so that an owner which initialises late is refused by the group.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -126,7 +127,8 @@ class TransactionalProducer:
         self._owner = owner
         while True:
             if not owner():
-                self._abort(until_s)
+                with contextlib.suppress(KafkaException):  # whoever took over may have ended it
+                    self._abort(until_s)
                 raise FencedError(f"{self._name}: the partition was given up")
             try:
                 self._abort(until_s)

@@ -35,3 +35,22 @@ def test_who_has_lost_the_partition_gives_up_a_round_that_does_not_end() -> None
     with pytest.raises(FencedError, match="the partition was given up"):
         writer.commit_round([Record("rows", 0, b"1")], {}, lambda: None, owner=lambda: client.tried < 3, deadline_s=30)
     assert client.tried == 3
+
+
+class Fenced(Unreached):
+    """A client that slept: its round must be aborted, and its successor has done that already."""
+
+    def commit_transaction(self, _timeout_s: float) -> None:
+        self.tried += 1
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "messages timed out", txn_requires_abort=True))
+
+    def abort_transaction(self, _timeout_s: float) -> None:
+        raise KafkaException(KafkaError(KafkaError._FENCED, "fenced by a newer instance", fatal=True))
+
+
+def test_who_slept_and_was_replaced_gives_up_without_a_word_of_its_own() -> None:
+    writer = TransactionalProducer("old", "judge-0", {"bootstrap.servers": "127.0.0.1:9"})
+    client = Fenced()
+    writer._producer = client  # type: ignore[assignment]
+    with pytest.raises(FencedError, match="the partition was given up"):
+        writer.commit_round([Record("rows", 0, b"1")], {}, lambda: None, owner=lambda: client.tried < 1, deadline_s=30)
