@@ -64,8 +64,10 @@ def views(
         before = shown[d]
         if before is None:
             before = frozenset(_before(now, deltas))
-        kept = frozenset(nsmallest(bound, present, key=lambda v: (-now[v].margins.predictions, v)))
-        shown[d] = kept if len(present) > bound else None
+        if len(present) > bound:
+            kept = shown[d] = frozenset(nsmallest(bound, present, key=lambda v: (-now[v].margins.predictions, v)))
+        else:  # also of a value without predictions, whose corrections are not those of `other`
+            kept, shown[d] = frozenset(v for v in now if v != OTHER), None
         yield from _bounded(dimension, (every, change.every), (now, deltas), before, kept)
 
 

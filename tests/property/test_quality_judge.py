@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streams.ledger.times import rfc3339
@@ -93,6 +93,7 @@ def test_every_row_is_what_a_recount_finds(spec: QualitySpec, seed: int, *, fini
 @pytest.mark.parametrize("spec", SPECS)
 @settings(max_examples=15, deadline=None)
 @given(seed=SEEDS, one=SEEDS, other=SEEDS)
+@example(seed=119, one=0, other=1)  # `other` lost the corrections of a value without predictions a round too late
 def test_cuts_chunks_repeats_and_zombies_do_not_show_in_final_rows(
     spec: QualitySpec, seed: int, one: int, other: int
 ) -> None:
