@@ -181,7 +181,7 @@ class Worker:
             config, self.name, topology, self._tallies, outputs, self._checkpoints,
             clock_s=monotonic_s, clock_ms=wall_ms, telemetry=self.telemetry, log=_log("join"),
         )  # fmt: skip
-        self._intake.aligned.elsewhere = self._join.clocks
+        self._intake.aligned.attach(self._join.clocks, self._join.held_bytes)
         self._judge = JudgeStage(
             config, topology, self._rounds, self._checkpoints,
             clock_s=monotonic_s, telemetry=self.telemetry, log=_log("judge"),
@@ -296,4 +296,5 @@ class Worker:
             loaded=loaded,
             joined=bool(sources) and all(s.stats.rebalances for s in sources),
             draining=self._draining,
+            full=self._intake.aligned.full,
         )

@@ -16,7 +16,8 @@ class Health:
 
     `heartbeat_age_s` is the time since its loop last moved; `assigned` and `loaded` count partitions over all stages;
     `joined` says that the group has told this worker its partitions (perhaps none); `config_problem` is the sentence
-    of a configuration that cannot be run with these logs, "" when it can.
+    of a configuration that cannot be run with these logs, "" when it can; `full` the one of tables that have reached
+    their bound, so that nothing is read, "" while there is room.
     """
 
     heartbeat_age_s: float
@@ -25,6 +26,7 @@ class Health:
     joined: bool
     draining: bool = False
     config_problem: str = ""
+    full: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +60,5 @@ def ready_checks(health: Health) -> tuple[Check, ...]:
     """What must hold for the worker to do its work and for its answers to be whole."""
     config = Check("config", not health.config_problem, health.config_problem or "the configuration fits the logs")
     draining = Check("draining", not health.draining, "stopping" if health.draining else "not stopping")
-    return (config, *live_checks(health), *started_checks(health), draining)
+    memory = Check("memory", not health.full, health.full or "the held tables have room")
+    return (config, *live_checks(health), *started_checks(health), memory, draining)

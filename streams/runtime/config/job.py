@@ -51,6 +51,7 @@ class RunConfig:
     flush_interval_ms: int
     checkpoint_interval_ms: int  # 0: no checkpoints
     cache_dir: str | None
+    max_held_bytes: int | None
     max_ahead_ms: int  # of event time, before a source waits for those behind it
     http_host: str
     http_port: int
@@ -213,6 +214,7 @@ def _built(document: Document, file: str, secrets: tuple[str, ...]) -> Config:
             run.flush_interval_ms,
             run.checkpoint_interval_ms,
             run.cache_dir,
+            run.max_held_bytes,
             run.max_ahead_ms,
             run.http_host,
             run.http_port,

@@ -207,6 +207,7 @@ class RunTable(Table):
     flush_interval_ms: Tick = Field(default=1_000, alias="flush_interval")
     checkpoint_interval_ms: DurationOrZero = Field(default=10 * _MINUTE_MS, alias="checkpoint_interval")
     cache_dir: str | None = Field(default=None, min_length=1)
+    max_held_bytes: int | None = Field(default=None, ge=1_000_000)
     max_ahead_ms: Seconds = Field(default=24 * 60 * _MINUTE_MS, alias="max_ahead")
     http_host: str = Field(default="127.0.0.1", min_length=1)
     http_port: int = Field(default=9400, ge=0, le=65_535)

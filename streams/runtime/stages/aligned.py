@@ -1,7 +1,10 @@
-"""Which raw partitions wait because they are ahead of others in event time: the rule, fed from here and the ledger.
+"""Which raw partitions wait: those ahead of others in event time, and all while the held tables are full.
 
 The sources of this worker are known from its intake, those of others from the ledger's progress records, as far as a
 partition of the ledger is folded here; a worker that folds none aligns its own sources only.
+
+The tables are full at `run.max_held_bytes`. Then nothing is read here until partitions move to other workers or the
+bound is raised: counts stay exact, and what waits does so in Kafka.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -24,23 +27,30 @@ SAY_MS = 60_000
 
 
 class Aligned:
-    """The sources of a worker that wait. `elsewhere` tells the clocks of the ledger, by the names of the sources."""
+    """The sources of a worker that wait."""
 
     def __init__(self, run: RunConfig, log: Log) -> None:
         """Nobody waits."""
         self._rule: Alignment[str] = Alignment(run.max_ahead_ms, GRACE_MS + 2 * run.tick_ms)
+        self._max_held_bytes = run.max_held_bytes
         self._log = log
         self._next_ms = self._say_ms = 0
-        self.elsewhere: Callable[[], Mapping[str, SourceClock]] = dict
+        self._clocks: Callable[[], Mapping[str, SourceClock]] = dict
+        self._held_bytes: Callable[[], int] = int
+        self.full = ""  # the sentence for the operator while the tables are full
         self.ahead: dict[str, Ahead[str]] = {}
 
+    def attach(self, clocks: Callable[[], Mapping[str, SourceClock]], held_bytes: Callable[[], int]) -> None:
+        """Where the clocks of the ledger, by the names of the sources, and the size of the held tables come from."""
+        self._clocks, self._held_bytes = clocks, held_bytes
+
     def look(self, own: Mapping[SourceId, Standing], announced: Iterable[SourceId], now_ms: int) -> bool:
-        """Look who is ahead now; whether it was time to."""
+        """Look who is ahead now and whether the tables are full; whether it was time to."""
         if now_ms < self._next_ms:
             return False
         self._next_ms = now_ms + LOOK_MS
         mine = {str(source): standing for source, standing in own.items()}
-        clocks = self.elsewhere()
+        clocks = self._clocks()
         others = {}
         for name in map(str, announced):
             if name in mine or not clocks:
@@ -56,4 +66,19 @@ class Aligned:
                 "sources wait for those behind them in event time",
                 waiting=len(self.ahead), furthest=name, ahead_h=round(most.by_ms / 3_600_000, 1), behind=most.behind,
             )  # fmt: skip
+        self._look_at_tables()
         return True
+
+    def _look_at_tables(self) -> None:
+        held_bytes, most = self._held_bytes(), self._max_held_bytes
+        was_full = self.full
+        self.full = ""
+        if most is not None and held_bytes > most:
+            self.full = (
+                f"the held tables have {held_bytes:,} bytes, more than run.max_held_bytes {most:,}: nothing is read "
+                "until partitions move to more workers or the bound is raised"
+            )
+            if not was_full:
+                self._log.warning(self.full)
+        elif was_full:
+            self._log.info("the held tables have room again", held_bytes=held_bytes)

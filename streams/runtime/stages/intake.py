@@ -153,11 +153,11 @@ class IntakeStage:
             self._align()
 
     def _align(self) -> None:
-        """Have the sources wait that are ahead of others in event time. Hold the lock."""
+        """Have the sources wait that are ahead of others, or all while there is no room. Hold the lock."""
         assert self.source is not None  # noqa: S101 - attached before it starts
         own = {s: Standing(state.clock_ms, state.caught_up_at_ms) for s, state in self._intake.sources.items()}
         if self.aligned.look(own, self._topology.announced(), self._clock_ms()):
-            self.source.hold_back(frozenset(self.ahead()))
+            self.source.hold_back(frozenset(self._starts if self.aligned.full else self.ahead()))
 
     def _send_blocks(self, tp: TopicPartitionKey) -> None:
         """Decode what waits of a source and send its blocks. Hold the lock."""

@@ -131,6 +131,10 @@ class JoinStage:
                 return {name: clock for name, clock in time.sources.items() if name not in time.retired}
         return {}
 
+    def held_bytes(self) -> int:
+        """Bytes of the held tables of the partitions here, and of those that left not long ago."""
+        return sum(part.join.held.nbytes for part in self._parts.values())
+
     def take(self, batch: Batch) -> int:
         """Fold a batch of the ledger and flush where that is due; how many records it had."""
         part = self._parts[batch.partition]

@@ -259,7 +259,7 @@ NOT_PINNED = [
     '[kafka]\nbootstrap = "b:1"\nreplication = 3\nstatic_member = "m"\ngroup_protocol = "consumer"',
     '[kafka.client]\n"client.rack" = "a"',
     '[run]\ntick = "2s"\nflush_interval = "3s"\nhttp_port = 1\nhttp_host = "0.0.0.0"\nlog_level = "debug"',
-    '[run]\nmax_ahead = "2h"',
+    '[run]\nmax_ahead = "2h"\nmax_held_bytes = 1_000_000',
 ]
 
 PINNED = [

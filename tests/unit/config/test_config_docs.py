@@ -119,7 +119,7 @@ def test_the_example_can_be_loaded_with_every_setting_in_use() -> None:
 
 
 def test_settings_of_the_example_that_are_said_to_be_defaults_are() -> None:
-    unset = re.compile(r'"|privacy_key|positive|aliases|cache_dir')
+    unset = re.compile(r'"|privacy_key|positive|aliases|cache_dir|max_held_bytes')
     lines = [row for row in uncommented().splitlines() if not unset.match(row)]
     text = re.sub(r"^\[(models|labels\.ranks).*?\n(?=\[)", "", "\n".join(lines), flags=re.DOTALL | re.MULTILINE)
     ours = parse(text, "all.toml", {})

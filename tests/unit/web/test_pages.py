@@ -24,6 +24,7 @@ def test_verbose_lists_every_check_with_its_reason() -> None:
         "[+] loop: the loop moved 0.2 s ago",
         "[+] group: the group has assigned partitions",
         "[+] state: 3 of 3 partitions are restored",
+        "[+] memory: the held tables have room",
         "[+] draining: not stopping",
         "ok",
     ]
@@ -35,6 +36,7 @@ def test_verbose_lists_every_check_with_its_reason() -> None:
         (replace(WELL, heartbeat_age_s=STUCK_AFTER_S + 1), "loop"),
         (replace(WELL, loaded=2), "state"),
         (replace(WELL, draining=True), "draining"),
+        (replace(WELL, full="the held tables have 9 bytes"), "memory"),
         (replace(WELL, config_problem="windows.pane is 5m here and 1m in the job's logs"), "config"),
     ],
 )
