@@ -4,6 +4,7 @@ Rule: a value that is not plainly good is odd, and the reference reader says why
 only, because `True == 1 == 1.0` would be one key of a dictionary.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -56,12 +57,17 @@ def distinct(column: list[Any]) -> Distinct:
     constant = (type(first) is str or first is None) and column[-1] == first and column[n // 2] == first
     if constant and column.count(first) == n:
         return Distinct(np.zeros(n, np.uint32), [first])
-    found = dict.fromkeys(column)
+    codes, found = _codes(column)
     if any(value is not None and value is not ODD and type(value) is not str for value in found):
-        column = [v if v is None or v is ODD or type(v) is str else (as_text(v) or ODD) for v in column]
-        found = dict.fromkeys(column)
-    index = {value: code for code, value in enumerate(found)}
-    return Distinct(np.fromiter(map(index.__getitem__, column), np.uint32, n), list(found))
+        codes, found = _codes([v if v is None or v is ODD or type(v) is str else (as_text(v) or ODD) for v in column])
+    return Distinct(codes, found)
+
+
+def _codes(column: list[Any]) -> tuple[NDArray[np.uint32], list[Any]]:
+    """The code of each value and the values by code. One look-up a value: who is new gets the next number."""
+    index: defaultdict[Any, int] = defaultdict()
+    index.default_factory = index.__len__
+    return np.fromiter(map(index.__getitem__, column), np.uint32, len(column)), list(index)
 
 
 def resolve(column: Distinct, name_of: Callable[[str | None], str | None]) -> Names:
