@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
-from streams.runtime.errors import StateError, TopicError
+from streams.runtime.errors import StateError, TopicError, UnavailableError
 from streams.runtime.kafka.assignment import Assignment, Partition
 from streams.runtime.kafka.bounds import bounds_of
 from streams.runtime.kafka.client import (
@@ -30,6 +30,9 @@ from streams.runtime.kafka.client import (
 from streams.runtime.kafka.ends import Answer, Ends
 from streams.runtime.kafka.fetching import Fetching
 from streams.runtime.kafka.stage import Limits, Stage, Stats
+
+STILL_S = 75.0
+"""How long a partition is read again and again before a new client, in a new worker, must do it."""
 
 _RANGE_TIMEOUT_S = 2.0
 
@@ -55,6 +58,7 @@ class Watch:
         self._missing: set[str] = set()
         self._doom: BaseException | None = None  # seen by a callback, raised by the next turn
         self._next_s = 0.0
+        self._still: dict[TopicPartitionKey, tuple[int, float]] = {}  # where a partition stands still, since when
         self._suspected: int | None = None  # the question that was out when brokers seemed to be gone
 
     def attach(self, consumer: Consumer, fetching: Fetching, ends: Ends) -> None:
@@ -135,7 +139,23 @@ class Watch:
             self._log.warning(
                 "a partition stood still; reading it again", source=self._name, topic=key[0], partition=key[1]
             )
+            self._check_lost_broker(key, partition)
             self._fetching.restart(key, partition)
+
+    def _check_lost_broker(self, key: TopicPartitionKey, partition: Partition) -> None:
+        """A partition that gives nothing however often it is read again: the client has lost the broker for good.
+
+        Others of the process reach it, or nobody would know that the log goes on. See `runtime/lifeline.py`.
+        """
+        known = self._still.get(key)
+        now_s = time.monotonic()
+        since_s = now_s if known is None or known[0] != partition.next else known[1]
+        self._still[key] = (partition.next, since_s)
+        if now_s - since_s > STILL_S:
+            raise UnavailableError(
+                f"{key[0]}[{key[1]}] gives nothing since {STILL_S:.0f} s although its log goes on: the client has lost "
+                f"the broker that leads it. Start the worker again; nothing is lost"
+            )
 
     def _check_range(self, key: TopicPartitionKey, partition: Partition) -> None:
         """The position is not in the log: below its start rows are lost, above its end the log is another one."""
