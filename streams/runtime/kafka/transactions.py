@@ -135,7 +135,9 @@ class TransactionalProducer:
                 self._attempt(records, offsets, group_metadata, until_s)
             except KafkaException as raised:
                 error = error_of(raised)
-                if error.code() in _OUTCOME_UNKNOWN and owner():
+                if not owner():
+                    continue  # whatever it is, the partition is another's now
+                if error.code() in _OUTCOME_UNKNOWN:
                     self._make()
                     self.init(None if deadline_s is None else until_s - time.monotonic())
                 elif not error.txn_requires_abort() or error.fatal():

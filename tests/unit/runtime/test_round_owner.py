@@ -55,3 +55,19 @@ def test_who_slept_and_was_replaced_gives_up_without_a_word_of_its_own() -> None
     still = iter((True, True, False))  # it learns that it was replaced right before it would abort
     with pytest.raises(FencedError, match="the partition was given up"):
         writer.commit_round([Record("rows", 0, b"1")], {}, lambda: None, owner=lambda: next(still), deadline_s=30)
+
+
+class Forgotten(Fenced):
+    """A client whose brokers died between the end of a round and its answer, and have forgotten it since."""
+
+    def commit_transaction(self, _timeout_s: float) -> None:
+        self.tried += 1
+        raise KafkaException(KafkaError(KafkaError.INVALID_TXN_STATE, "invalid state", fatal=True))
+
+
+def test_who_was_replaced_while_no_broker_was_there_gives_up_too() -> None:
+    writer = TransactionalProducer("old", "judge-0", {"bootstrap.servers": "127.0.0.1:9"})
+    client = Forgotten()
+    writer._producer = client  # type: ignore[assignment]
+    with pytest.raises(FencedError, match="the partition was given up"):
+        writer.commit_round([Record("rows", 0, b"1")], {}, lambda: None, owner=lambda: client.tried < 1, deadline_s=30)
