@@ -30,8 +30,7 @@ from streams.runtime.kafka.producer import DURABLE, delivery_error
 TRANSACTION_MS = 10_000
 """After this the broker aborts the round of an owner that went silent."""
 
-_CALL_S = 2.0
-_PAUSE_S = 0.1
+_CALL_S, _PAUSE_S = 2.0, 0.1
 
 _FENCED = frozenset({FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH})
 _GROUP_MOVED = frozenset({
