@@ -99,7 +99,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(Level.CONSUMER_LAG, ("topic", "partition"), "Records between the position and the end of a partition."),
     Metric(Level.HELD_ROWS, ("partition", "table"), "Rows held by the join, by ledger partition and table."),
-    Metric(Level.HELD_BYTES, ("partition",), "Bytes of the join's tables, by ledger partition."),
+    Metric(Level.HELD_BYTES, ("partition",), "Bytes of the join's tables and counts, by ledger partition."),
     Metric(Level.AUDIT_BALANCED, ("partition",), "1 when what came in equals what was counted, rejected and held."),
     Metric(
         Level.CHECKPOINT_TIME, ("stage", "partition"), "When the last checkpoint of a partition was written, Unix time."

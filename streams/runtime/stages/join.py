@@ -132,8 +132,8 @@ class JoinStage:
         return {}
 
     def held_bytes(self) -> int:
-        """Bytes of the held tables of the partitions here, and of those that left not long ago."""
-        return sum(part.join.held.nbytes for part in self._parts.values())
+        """Bytes of the tables and counts of the partitions here, and of those that left not long ago."""
+        return sum(_bytes(part.join) for part in list(self._parts.values()))
 
     def take(self, batch: Batch) -> int:
         """Fold a batch of the ledger and flush where that is due; how many records it had."""
@@ -241,7 +241,7 @@ class JoinStage:
         telemetry.set(Level.AUDIT_BALANCED, float(balanced), partition=p)
         telemetry.set(Level.HELD_ROWS, join.held.predictions.used, partition=p, table="predictions")
         telemetry.set(Level.HELD_ROWS, join.held.labels.used, partition=p, table="labels")
-        telemetry.set(Level.HELD_BYTES, join.held.predictions.nbytes + join.held.labels.nbytes, partition=p)
+        telemetry.set(Level.HELD_BYTES, _bytes(join), partition=p)
         if join.watermark != NO_TIME:
             telemetry.set(Level.WATERMARK_LAG, (self._clock_ms() - join.watermark) / 1000, partition=p)
         telemetry.count(Count.FLUSHES, partition=p)
@@ -255,7 +255,12 @@ class JoinStage:
             "watermark_ms": None if join.watermark == NO_TIME else join.watermark,
             "held_predictions": join.held.predictions.used,
             "held_labels": join.held.labels.used,
-            "held_bytes": join.held.predictions.nbytes + join.held.labels.nbytes,
+            "held_bytes": _bytes(join),
             "advance_waiting": [record.to_ms for record in join.time.waiting],
             "sources": [asdict(held) for held in join.time.explain()],
         }
+
+
+def _bytes(join: Join) -> int:
+    """What a state holds in memory, about: rows of predictions and labels, and cells of counts."""
+    return join.held.nbytes + join.counts.nbytes
