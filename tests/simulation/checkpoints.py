@@ -128,7 +128,9 @@ class CheckpointWriter:
         """Remove what is below the two newest, and trim the log."""
         place = new.stage, new.partition
         topic = self.broker.checkpoints[new.partition]
-        known = self.known.setdefault(place, topic.found(*place, topic.end))
+        if place not in self.known:  # read once; what others write later is not seen
+            self.known[place] = topic.found(*place, topic.end)
+        known = self.known[place]
         known.manifests[new] = manifest
         known.parts[new] = {*range(len(manifest.chunks)), MANIFEST}
         for old in self.obsolete(known):
@@ -201,7 +203,7 @@ class Recovery:
             return 0
         if self.lost():
             raise SimulationError(f"{self.stage} {self.partition}: the log begins at {low}, and there is no checkpoint")
-        raise Refused
+        raise Refused("what was found was trimmed meanwhile")
 
     def candidates(self, above: int) -> Iterator[Candidate | None]:
         """Checkpoints above a position; None where time passes."""

@@ -66,7 +66,7 @@ class JoinWorker(Worker[int]):
         part, log = self.memory[p], self.log(p)
         join = part.join
         if join.position < log.low:
-            raise Refused
+            raise Refused("the log was trimmed above the fold")
         for offset in range(join.position, min(log.end, join.position + most)):
             join.apply(offset, log.records[offset])
             if join.position <= part.quiet_until:
@@ -96,7 +96,8 @@ class JoinWorker(Worker[int]):
             raise SimulationError(f"the audit does not balance: {audit}")
         offset = join.flushed
         part.acks.mark(lambda: self.commit(p, offset))
-        keep = self.checkpoint(p) if rng is not None and rng.random() < self.world.checkpoint_rate else None
+        due = self.world.checkpoint_rate > (rng.random() if rng is not None else 0.5)
+        keep = self.checkpoint(p) if due else None
         if keep is not None:
             part.acks.mark(keep)
 

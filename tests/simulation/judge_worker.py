@@ -95,6 +95,8 @@ class JudgeWorker(Worker[int]):
         self.write_off(part)
         self.take(part, 1 << 30)
         self.write_off(part)
+        if self.world.checkpoint_rate > 0.5:
+            self.checkpoint(part)
 
     def write_off(self, part: int) -> None:
         """Write what waits; who was shut out begins again."""
@@ -106,7 +108,7 @@ class JudgeWorker(Worker[int]):
         part, log = self.memory[p], self.log(p)
         begin = part.judge.position
         if begin < log.low:
-            raise Refused
+            raise Refused("the log was trimmed above the fold")
         for offset in range(begin, min(log.end, begin + most)):
             rows = part.judge.apply(offset, log.records[offset], quiet=offset < part.written_to)
             if rows:

@@ -57,8 +57,8 @@ class Pool(Generic[K]):
         for worker in working:
             try:
                 worker.turn(rng)
-            except Refused:
-                self._exit(worker)
+            except Refused as why:
+                self._exit(worker, why)
         if rng.random() < faults.move:
             self._move()
         if rng.random() < faults.crash:
@@ -104,8 +104,8 @@ class Pool(Generic[K]):
         for worker in list(self.members):
             try:
                 worker.drain()
-            except Refused:
-                self._exit(worker)
+            except Refused as why:
+                self._exit(worker, why)
 
     def _new(self) -> Worker[K]:
         self._made += 1
@@ -127,9 +127,9 @@ class Pool(Generic[K]):
         for part in parts:
             self._rng.choice(self.members).assign(part)
 
-    def _exit(self, worker: Worker[K]) -> None:
+    def _exit(self, worker: Worker[K], why: Refused) -> None:
         """It ended by itself."""
-        self._happened["workers that ended by themselves"] += 1
+        self._happened[f"workers that ended: {why}"] += 1
         if worker in self.members:
             self._replace(worker)
         else:

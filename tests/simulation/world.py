@@ -33,7 +33,7 @@ CHECKPOINT_RATES = (0.0, 0.1, 0.4, 1.0, 1.0)
 
 MAX_AHEAD = (20, 60, 100_000)
 """Minutes of event time beyond which a source waits for those behind it."""
-COMPACT, ROT, FOREIGN, RESTART, RESTART_IN_A_TURN = 0.1, 0.2, 0.3, 0.4, 0.02
+COMPACT, ROT, FOREIGN, RESTART, RESTART_IN_A_TURN, FORGOTTEN = 0.1, 0.2, 0.3, 0.4, 0.02, 0.005
 DRAINS = 20
 PATIENCE = 60
 """Turns of twenty minutes after which time must have come to the end of all windows."""
@@ -82,7 +82,7 @@ class World:
         last = max((log[-1].at_ms for log in self.logs.values() if log), default=self.now_ms)
         turns = self.rng.randint(12, 24 + self.raw.ids // 2)
         step = max((last - self.now_ms) // turns, 1)
-        retire_at = self.rng.randrange(turns + turns // 4)
+        retire_at = self.rng.randrange(turns // 2)
         advance_at = self.rng.randrange(turns) if self.raw.history else turns
         intake = OUTAGE if self.raw.mode == "outage" else INTAKE.of_run(self.rng)
         join, judge = JOIN.of_run(self.rng), JUDGE.of_run(self.rng)
@@ -91,6 +91,8 @@ class World:
                 self.advance()
             if turn == retire_at:
                 self.retire()
+            if turn == turns - turns // 4 and self.retired:
+                self.join.restart()  # what was retired stays retired
             if self.rng.random() < RESTART_IN_A_TURN:
                 self.perhaps_restart()
             turns_of: list[Callable[[], None]] = [
@@ -121,10 +123,13 @@ class World:
                 stage.restart()
 
     def store_turn(self) -> None:
-        """What happens to checkpoints that lie in their topic."""
+        """What happens to checkpoints that lie in their topic, and to offsets that a group forgets."""
         for topic in self.broker.checkpoints:
             if self.rng.random() < COMPACT:
                 topic.compact()
+        for p in range(self.ledger_spec.partitions):
+            if self.rng.random() < FORGOTTEN:
+                self.broker.ledger_offsets.pop(p, None)
         for stage, partition in sorted(self.sound):
             if self.rng.random() < ROT:
                 self.rot(stage, partition)
