@@ -99,8 +99,8 @@ def decode(data: bytes) -> Flush:
     pane, group, bounds, code, count = columns
     return Flush(
         h.partition, h.begin, h.end, h.watermark, [Group(m, v, tuple(s)) for m, v, s in h.groups], h.classes,
-        pane.astype(np.int64), group.astype(np.uint32), bounds.astype(np.int64), code.astype(np.int64),
-        count.astype(np.int64), h.writer, h.chunk, h.last, h.config_hash,
+        pane.astype(np.int64, copy=False), group.astype(np.uint32, copy=False), bounds.astype(np.int64, copy=False),
+        code.astype(np.int64, copy=False), count.astype(np.int64, copy=False), h.writer, h.chunk, h.last, h.config_hash,
     )  # fmt: skip
 
 

@@ -63,6 +63,17 @@ def add_up(changes: list[BucketChange], dimensions: int) -> BucketChange:
     return result
 
 
+def contents(buckets: list[Bucket], dimensions: int) -> BucketChange:
+    """All that buckets count, as the change of a window over them that showed nothing yet."""
+    result = no_change(dimensions)
+    for bucket in buckets:
+        accumulate(result.every, bucket.every.counts())
+        for into, tables in zip(result.values, bucket.values, strict=True):
+            for value, table in tables.items():
+                accumulate(into.setdefault(value, {}), table.counts())
+    return result
+
+
 class Round:
     """The changes of a round, ready to be added up by the buckets of any window spec."""
 

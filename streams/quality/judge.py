@@ -5,8 +5,11 @@ written, so that a window is never shown with the newest of one partition and th
 and rows are a pure function of the log: the same records at the same offsets give the same bytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Self
+
+import msgspec
 
 from streams.ledger.flush import decode
 from streams.ledger.spec import NO_TIME
@@ -17,7 +20,7 @@ from streams.quality.shares import Shares
 from streams.quality.spec import QualitySpec
 from streams.quality.windows import Windows
 
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 """The format of a dumped state; another one is not read."""
 
 
@@ -59,13 +62,13 @@ class Judge:
         return rows
 
     def dump(self) -> dict[str, object]:
-        """The whole state after any record, for `load`; what others change in it later does not show.
+        """The whole state after any record, for `load` and `adopt`; what others change in it later does not show.
 
         Of plain values: a state of this or any other process continues exactly as this one.
         """
         return {
             "format": STATE_FORMAT,
-            "of": [repr(self.spec), self.partition],
+            "of": [msgspec.to_builtins(self.spec), self.partition],
             "position": self.position,
             "watermarks": list(self._watermarks),
             "missing": sorted(self._missing),
@@ -81,24 +84,52 @@ class Judge:
 
         Raises ValueError when it is damaged, of another format, or of another spec or partition.
         """
+        if cls._spec_of(partition, state) != spec:
+            raise ValueError("a state of windows, times or bounds that are not the configured ones")
+        judge = cls(spec, partition)
+        with _sound():
+            judge._take_over(state)
+            judge._windows.load(state["windows"], judge._shares.told())
+        return judge
+
+    @classmethod
+    def adopt(cls, spec: QualitySpec, partition: int, state: Mapping[str, Any]) -> Self:
+        """A judge of other windows, expected classes or bounds that goes on from the state that `dump` gave.
+
+        The next round writes every window that can still change; one of which the old spec had forgotten a pane is
+        never shown, and counts of it say nothing. Rows are those of a judge that folded the log from its start; a
+        class or cell of which nothing is left has none, unless the old spec had the window too. Raises ValueError
+        when the state is damaged, of another format or partition, or when ledger, panes, times or dimensions differ.
+        """
+        old = cls._spec_of(partition, state)
+        if not old.counts_alike(spec):
+            raise ValueError("a state of another ledger, of other panes, times or dimensions")
+        judge = cls(spec, partition)
+        with _sound():
+            judge._take_over(state)
+            judge._windows.adopt(state["windows"], judge._shares.told(), old)
+        return judge
+
+    @staticmethod
+    def _spec_of(partition: int, state: Mapping[str, Any]) -> QualitySpec:
+        """What a state is of. Raises ValueError when it is not read here."""
         if state.get("format") != STATE_FORMAT:
             raise ValueError(f"a state of format {state.get('format')}, this version reads {STATE_FORMAT}")
-        if state.get("of") != [repr(spec), partition]:
-            raise ValueError("a state of another partition, or of windows, times or bounds that are not the configured")
-        judge = cls(spec, partition)
-        try:
-            judge.position = state["position"]
-            judge._watermarks = list(state["watermarks"])
-            judge._missing = set(state["missing"])
-            judge._inbox.load(state["inbox"])
-            judge._names.load(state["names"])
-            judge._shares.load(state["shares"])
-            judge._windows.load(state["windows"], judge._shares.told())
-        except (KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
-            raise ValueError(f"a damaged state: {error!r}") from error
-        if len(judge._watermarks) != spec.ledger_partitions or not judge._missing <= set(range(spec.ledger_partitions)):
+        spec, of = msgspec.convert(state.get("of"), tuple[QualitySpec, int])
+        if of != partition:
+            raise ValueError(f"a state of partition {of}, not of {partition}")
+        return spec
+
+    def _take_over(self, state: Mapping[str, Any]) -> None:
+        """Everything but the windows."""
+        self.position = state["position"]
+        self._watermarks, self._missing = list(state["watermarks"]), set(state["missing"])
+        every = self.spec.ledger_partitions
+        if len(self._watermarks) != every or not self._missing <= set(range(every)):
             raise ValueError("a damaged state: of other ledger partitions")
-        return judge
+        self._inbox.load(state["inbox"])
+        self._names.load(state["names"])
+        self._shares.load(state["shares"])
 
     @property
     def applied(self) -> tuple[int, ...]:
@@ -109,3 +140,12 @@ class Judge:
     def watermark(self) -> int:
         """The watermark of the last round, ms, NO_TIME before the first."""
         return self._windows.watermark
+
+
+@contextmanager
+def _sound() -> Iterator[None]:
+    """Whatever a damaged state leads to is a ValueError."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"a damaged state: {error!r}") from error

@@ -153,3 +153,18 @@ class QualitySpec:
         """Where the last window over a pane ends, ms. Past it by horizon and slack, the pane is done."""
         start = pane * self.pane_ms
         return max(w.last_start(start) + w.size_ms for w in self.windows)
+
+    def first_kept(self, time_ms: int) -> int:
+        """Where the first pane begins, ms, whose last window ends after a time."""
+        firsts = ((time_ms - w.size_ms - w.origin_ms) // w.step_ms * w.step_ms + w.step_ms for w in self.windows)
+        return min(first + w.origin_ms for first, w in zip(firsts, self.windows, strict=True))
+
+    def counts_alike(self, other: "QualitySpec") -> bool:
+        """Whether both are of the same counts: of the same ledger, panes, lives and dimensions."""
+        return (self.ledger_partitions, self.pane_ms, self.dimensions, self.timing, dict(self.models)) == (
+            other.ledger_partitions,
+            other.pane_ms,
+            other.dimensions,
+            other.timing,
+            dict(other.models),
+        )

@@ -7,38 +7,24 @@ Rows are written for windows whose counts or status changed in a round. Work fol
 take the round's deltas, deadlines wait in a heap, and a window that nothing touched is not looked at.
 Invariant: after a window's final rows nothing is kept of it, and a bucket goes with the last window over
 it.
+
+Windows can be made of the state of others (`adopt`): what the others had forgotten is missing, so that no window of
+a line that begins before its first kept pane is ever shown.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import heapify, heappop, heappush
 from typing import Any
 
-import numpy as np
-
 from streams.ledger.spec import NO_TIME
-from streams.quality.buckets import Bucket, BucketChange, Round, add_up, no_change
+from streams.quality.buckets import Bucket, BucketChange, Round, add_up, contents, no_change
+from streams.quality.lives import Key, Life, dump_lives, known_again, load_lives
 from streams.quality.names import Line, Names
 from streams.quality.rows import ALL, Moment, OutputRow, Place, RowWriter, Status
 from streams.quality.shares import Changes
 from streams.quality.spec import QualitySpec, WindowSpec
 from streams.quality.table import SHIFT, UNLABELLED, changed_classes, split
 from streams.quality.views import View, views
-
-Key = tuple[int, int, int]
-"""Line, index of the window spec, start of the window in ms."""
-
-
-class _Life:
-    """What is remembered of the rows of a window."""
-
-    __slots__ = ("emptied", "shown", "status")
-
-    def __init__(self, dimensions: int) -> None:
-        # segment -> classes whose row says nothing is left: it must not stay behind when all rows are written again,
-        # since its true negatives grew with the window
-        self.emptied: dict[str, set[int]] = {}
-        self.status: Status | None = None
-        self.shown: list[frozenset[str] | None] = [None] * dimensions
 
 
 class Windows:
@@ -49,7 +35,9 @@ class Windows:
         self._spec = spec
         self._names = names
         self._buckets: dict[tuple[int, int], dict[int, Bucket]] = {}  # (line, window spec) -> start -> bucket
-        self._lives: dict[Key, _Life] = {}
+        self._lives: dict[Key, Life] = {}
+        self._unsaid: list[Key] = []
+        self._begins: list[int] = []  # by line: where the first window begins that can be shown, ms
         self._deadlines: list[tuple[int, Key]] = []
 
     def __len__(self) -> int:
@@ -66,6 +54,11 @@ class Windows:
         None of them when `quiet`; what is remembered is the same.
         """
         touched = self._apply(changes)
+        for key in self._unsaid:
+            touched.setdefault(key, [])
+            if not self._lives[key].shown_before:
+                touched[key] = [contents(self._inside(*key), len(self._spec.dimensions))]
+        self._unsaid = []
         while self._deadlines and self._deadlines[0][0] <= moment.watermark:
             key = heappop(self._deadlines)[1]
             if key in self._lives:
@@ -82,51 +75,48 @@ class Windows:
         return rows
 
     def dump(self) -> dict[str, object]:
-        """What does not follow from the shares; for `load`."""
-        lives = list(self._lives.values())
-        return {
-            "watermark": self.watermark,
-            "windows": np.array(list(self._lives), np.int64).tobytes(),
-            "shown": [
-                [i, [None if values is None else sorted(values) for values in life.shown]]
-                for i, life in enumerate(lives)
-                if any(values is not None for values in life.shown)
-            ],
-            "emptied": [
-                [i, [[segment, sorted(classes)] for segment, classes in sorted(life.emptied.items())]]
-                for i, life in enumerate(lives)
-                if life.emptied
-            ],
-        }
+        """What does not follow from the shares; for `load` and `adopt`."""
+        return {"watermark": self.watermark, "begins": list(self._begins), **dump_lives(self._lives)}
 
     def load(self, state: Mapping[str, Any], told: Changes) -> None:
         """Fill empty windows with what `dump` gave, once the names are there; their tables from what they were told.
 
         Raises ValueError when that is damaged.
         """
-        self.watermark = state["watermark"]
-        for number, w, start in np.frombuffer(state["windows"], np.int64).reshape(-1, 3).tolist():
-            if not (0 <= number < len(self._names.lines) and 0 <= w < len(self._spec.windows)):
-                raise ValueError("a window of an unknown model version or size")
-            window = self._spec.windows[w]
-            self._begin((number, w, start), window)
+        self.watermark, self._begins = state["watermark"], list(state["begins"])
+        lives = load_lives(state, len(self._names.lines), len(self._spec.windows), len(self._spec.dimensions))
+        for key, life in lives.items():
+            self._begin(key, life)
             # Whatever a round turned was written in it, so between rounds a status is what the watermark says.
-            status = self._status(self._names.lines[number], start + window.size_ms)
+            status = self._status(self._names.lines[key[0]], key[2] + self._spec.windows[key[1]].size_ms)
             if status is Status.FINAL:
                 raise ValueError("a window that should be forgotten")
-            self._lives[number, w, start].status = status
+            life.status = None if life.unsaid else status
+        self._unsaid = [key for key, life in lives.items() if life.unsaid]
         self._deadlines = [deadline for deadline in self._deadlines if deadline[0] > self.watermark]
         heapify(self._deadlines)
-        lives = list(self._lives.values())
-        for i, shown in state["shown"]:
-            if len(shown) != len(self._spec.dimensions):
-                raise ValueError("a window shows values of other dimensions")
-            lives[i].shown = [None if values is None else frozenset(values) for values in shown]
-        for i, emptied in state["emptied"]:
-            lives[i].emptied = {segment: set(classes) for segment, classes in emptied}
         self._apply(told)
         if len(self._lives) != len(lives):
             raise ValueError("there are counts of a window that is not there")
+
+    def adopt(self, state: Mapping[str, Any], told: Changes, old: QualitySpec) -> None:
+        """Fill empty windows from what windows of an `old` spec dumped, all to be written in the next round.
+
+        Raises ValueError when that is damaged.
+        """
+        self.watermark = state["watermark"]
+        begins = [*state["begins"], *[NO_TIME] * len(self._names.lines)]
+        self._begins = [
+            max(begin, old.first_kept(self.watermark - line.timing.final_ms))
+            for begin, line in zip(begins, self._names.lines, strict=False)
+        ]
+        lives = load_lives(state, len(self._names.lines), len(old.windows), len(old.dimensions))
+        for key, life in known_again(lives, old.windows, self._spec.windows):
+            self._begin(key, life)
+        self._apply(told)
+        for life in self._lives.values():
+            life.unsaid = True
+        self._unsaid = list(self._lives)
 
     def _apply(self, changes: Changes) -> dict[Key, list[BucketChange]]:
         touched: dict[Key, list[BucketChange]] = {}
@@ -137,9 +127,9 @@ class Windows:
                 if not change.every and not any(change.values):
                     continue
                 starts = window.starts(start)
-                live = [(line, w, begin) for begin in starts if not self._is_final(line, window, begin)]
+                live = [(line, w, begin) for begin in starts if self._can_change(line, window, begin)]
                 if not live:
-                    continue  # every window over it is final; the ledger changes nothing that old
+                    continue  # every window over it is final: the ledger changes nothing that old; or never shown
                 buckets = self._buckets.setdefault((line, w), {})
                 bucket = buckets.get(start)
                 if bucket is None:
@@ -147,19 +137,22 @@ class Windows:
                 bucket.merge(change)
                 for key in live:
                     if key not in self._lives:
-                        self._begin(key, window)
+                        self._begin(key, Life(dimensions))
                     touched.setdefault(key, []).append(change)
         return touched
 
-    def _begin(self, key: Key, window: WindowSpec) -> None:
-        self._lives[key] = _Life(len(self._spec.dimensions))
+    def _begin(self, key: Key, life: Life) -> None:
+        self._lives[key] = life
         timing = self._names.lines[key[0]].timing
-        end = key[2] + window.size_ms
+        end = key[2] + self._spec.windows[key[1]].size_ms
         heappush(self._deadlines, (end + timing.settle_ms, key))
         heappush(self._deadlines, (end + timing.final_ms, key))
 
-    def _is_final(self, line: int, window: WindowSpec, start: int) -> bool:
-        return start + window.size_ms + self._names.lines[line].timing.final_ms <= self.watermark
+    def _can_change(self, line: int, window: WindowSpec, start: int) -> bool:
+        """Whether a window is not final, and nothing of it is missing."""
+        if line < len(self._begins) and start < self._begins[line]:
+            return False
+        return start + window.size_ms + self._names.lines[line].timing.final_ms > self.watermark
 
     def _order(self, key: Key) -> tuple[str, str, int, int]:
         line = self._names.lines[key[0]]
@@ -192,7 +185,11 @@ class Windows:
             if not quiet:
                 writer.turn_to(view.segment)
                 emptied = life.emptied.get(view.segment, set()) if turned else None
-                rows += self._rows(view, zip(codes, counts, strict=True), writer, line, emptied)
+                cells = [*zip(codes, counts, strict=True)]
+                if life.unsaid:
+                    cells += _others(view, buckets)
+                rows += self._rows(view, cells, writer, line, emptied)
+        life.unsaid = False
         return rows
 
     def _inside(self, line: int, w: int, start: int) -> list[Bucket]:
@@ -242,3 +239,9 @@ def _emptied(view: View, codes: list[int], counts: list[int]) -> set[int]:
     """The classes of which a change left nothing: they lost their last cell."""
     lost = {c for code, count in zip(codes, counts, strict=True) if not count for c in split(code)}
     return {c for c in lost if c != UNLABELLED and c not in view.margins.of_class and c not in view.margins.support}
+
+
+def _others(view: View, buckets: list[Bucket]) -> Iterator[tuple[int, int]]:
+    """The cells of a view that did not change, with their counts."""
+    codes = list({code for bucket in buckets for code in bucket.every.cells if code not in view.delta})
+    return ((code, n) for code, n in zip(codes, view.counts(codes), strict=True) if n)

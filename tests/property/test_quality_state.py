@@ -150,7 +150,7 @@ def test_a_damaged_state_is_refused(damage: Any) -> None:
 def test_a_state_of_other_windows_or_of_another_partition_is_refused() -> None:
     judge = judge_there()
     for spec, partition in ((SPECS[3], 1), (SPECS[1], 0)):
-        with pytest.raises(ValueError, match="another partition, or of windows"):
+        with pytest.raises(ValueError, match=r"partition|of windows"):
             Judge.load(spec, partition, judge.dump())
 
 

@@ -120,3 +120,15 @@ def test_a_models_own_class_list_goes_before_the_list_of_all() -> None:
     spec = QualitySpec((parse_window("1h"),), expected_classes=(("m", ("a", "b")),), expected_default=("x", "y", "z"))
     assert (spec.classes_expected("m"), spec.classes_expected("n")) == (2, 3)
     assert QualitySpec((parse_window("1h"),)).classes_expected("n") is None
+
+
+@pytest.mark.parametrize("windows", [("5m",), ("4m", "6m/2m"), ("3m/2m", "7m/1m", "15m")])
+@pytest.mark.parametrize("origin_ms", [0, 60_000, -120_000])
+def test_the_first_kept_pane_is_the_first_whose_last_window_ends_later(
+    windows: tuple[str, ...], origin_ms: int
+) -> None:
+    spec = QualitySpec(tuple(parse_window(w, origin_ms) for w in windows), pane_ms=60_000)
+    for time_ms in range(-20 * 60_000, 20 * 60_000, 17_000):
+        kept = [pane for pane in range(-60, 60) if spec.last_end(pane) > time_ms]
+        assert spec.first_kept(time_ms) == kept[0] * 60_000
+        assert kept == list(range(kept[0], 60))
