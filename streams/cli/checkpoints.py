@@ -19,7 +19,10 @@ from streams.runtime.checkpoints.report import Checkpoint, Place, look
 
 UNSAFE = 1
 
-_STYLES = {"whole": "green", "verified": "green", "torn": "yellow", "foreign": "yellow", "unusable": "red"}
+_STYLES = {
+    "whole": "green", "verified": "green", "adoptable": "green", "torn": "yellow", "foreign": "yellow",
+    "unusable": "red",
+}  # fmt: skip
 
 
 def checkpoints(
@@ -57,14 +60,8 @@ def _headline(places: list[Place], unsafe: list[Place]) -> Text:
     if unsafe:
         names = ", ".join(f"{place.stage} {place.partition}" for place in unsafe)
         return Text(f"no way to go on for {names}: the log was trimmed and no checkpoint can be used", "bold red")
-    behind = sum(place.log_ends - _goes_on(place) for place in places)
+    behind = sum(place.log_ends - (place.goes_on or 0) for place in places)
     return Text(f"safe: a worker that remembers nothing has {behind:,} records of the logs to fold", "bold green")
-
-
-def _goes_on(place: Place) -> int:
-    """The offset from which a worker would fold."""
-    good = [c.id.position for c in place.checkpoints if c.state in {"whole", "verified"}]
-    return max(good, default=place.log_begins)
 
 
 def _table(places: list[Place]) -> Table:

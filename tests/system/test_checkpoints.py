@@ -28,8 +28,12 @@ def logs() -> LogSet:
     return log_set("flights_mini")
 
 
-def job_of(cluster: RealCluster, folder: Path, logs: LogSet, run_lines: str = OFTEN) -> Job:
-    return Job(cluster, folder, tables=f'{run_lines}[windows]\nsizes = ["{logs.window}"]\n')
+def job_of(cluster: RealCluster, folder: Path, *sizes: str, run_lines: str = OFTEN) -> Job:
+    return Job(cluster, folder, tables=tables(*sizes, run_lines=run_lines))
+
+
+def tables(*sizes: str, run_lines: str = OFTEN) -> str:
+    return f"{run_lines}[windows]\nsizes = {list(sizes)}\n"
 
 
 def listed(job: Job, *options: str) -> tuple[int, dict[str, Any]]:
@@ -88,10 +92,10 @@ def origins(worker: WorkerProcess) -> dict[tuple[str, int], tuple[str, int]]:
 EVERYTHING = {("join", 0), ("join", 1), ("join", 2), ("join", 3), ("judge", 0), ("judge", 1)}
 
 
-def test_a_worker_goes_on_from_the_checkpoints_of_one_that_was_killed(
+def test_a_worker_goes_on_from_the_checkpoints_of_one_that_was_killed_and_had_other_windows(
     cluster: RealCluster, tmp_path: Path, logs: LogSet
 ) -> None:
-    with job_of(cluster, tmp_path, logs) as job:
+    with job_of(cluster, tmp_path, "7d") as job:
         first = job.start_ready()
         rest = half_way(job, logs)
         first.kill()
@@ -103,17 +107,25 @@ def test_a_worker_goes_on_from_the_checkpoints_of_one_that_was_killed(
             assert len(whole) in {2, 3}  # killed before the third one was removed
             if place["stage"] == "join":
                 assert low[job.config.topic("ledger"), place["partition"]] in {whole[1] - 1, whole[-1] - 1}
+        job.tables = tables("7d", logs.window)
+        job.config = job.load(job.write_config())
+        code, found = listed(job, "--verify")
+        assert (code, found["safe"]) == (0, True)
+        states = {(p["stage"], c["state"]) for p in found["partitions"] for c in p["checkpoints"]}
+        assert states == {("join", "verified"), ("judge", "adoptable")}
         second = job.start_ready()
         assert origins(second).keys() == EVERYTHING
         assert {origin for origin, _ in origins(second).values()} == {"topic"}
-        rest()
+        adopted = {(e["stage"], e["adopted"]) for e in second.events if "origin" in e}
+        assert adopted == {("join", False), ("judge", True)}
+        rest()  # every window of the new size has the right rows: all that the old ones counted is still there
 
 
 def test_copies_on_the_disk_damaged_checkpoints_and_none_at_all(
     cluster: RealCluster, tmp_path: Path, logs: LogSet
 ) -> None:
     cache = tmp_path / "cache"
-    with job_of(cluster, tmp_path, logs, f'{OFTEN}cache_dir = "{cache}"\n') as job:
+    with job_of(cluster, tmp_path, logs.window, run_lines=f'{OFTEN}cache_dir = "{cache}"\n') as job:
         first = job.start_ready()
         rest = half_way(job, logs)
         first.kill()

@@ -17,7 +17,8 @@ class StateKind(Generic[T]):
     """The states of one stage, one for each partition of its log.
 
     `fresh` is the state before the first record, `load` the one in a dump (raises ValueError when there is none),
-    `depends_on` names the configuration that the fold depends on.
+    `depends_on` names the configuration that the fold depends on, what is pinned before a `+`. `adopt`, where there is
+    one, makes a state of a dump of another configuration with the same pins.
     """
 
     stage: str
@@ -27,6 +28,7 @@ class StateKind(Generic[T]):
     fresh: Callable[[Config, int], T]
     load: Callable[[Config, int, Mapping[str, Any]], T]
     dump: Callable[[T], Mapping[str, Any]]
+    adopt: Callable[[Config, int, Mapping[str, Any]], T] | None = None
 
     def lineage(self, config: Config, topic_id: Callable[[str], str]) -> Lineage:
         """What states of this job belong to now; `topic_id` tells the id of a topic by name."""
@@ -51,4 +53,5 @@ JUDGE: StateKind[Judge] = StateKind(
     fresh=lambda config, partition: Judge(config.quality, partition),
     load=lambda config, partition, state: Judge.load(config.quality, partition, state),
     dump=lambda judge: judge.dump(),
+    adopt=lambda config, partition, state: Judge.adopt(config.quality, partition, state),
 )

@@ -4,7 +4,8 @@ In this order:
 1. the state in memory, if nobody got further meanwhile and the log still goes on from there;
 2. the newest whole checkpoint of this log and configuration whose record is the one in the log; the cache's, when it
    is young, else the topic's, the older of the two kept if the newest is damaged; memory if that is higher;
-3. the log, if it still begins at its first record.
+3. the log, if it still begins at its first record;
+4. of a judge: the newest whole checkpoint of this log with other windows, expected classes or bounds, adopted.
 Else nothing is guessed: StateError says what is missing. Runs in loader threads and may block.
 """
 
@@ -15,7 +16,7 @@ from typing import Generic, TypeVar
 from streams.runtime.checkpoints.cache import Cache
 from streams.runtime.checkpoints.kinds import StateKind
 from streams.runtime.checkpoints.pack import unpack
-from streams.runtime.checkpoints.rules import CheckpointId, Lineage, Manifest, digest, newest_first
+from streams.runtime.checkpoints.rules import CheckpointId, Lineage, Manifest, digest, newest_adoptable, newest_first
 from streams.runtime.checkpoints.store import Store
 from streams.runtime.clock import monotonic_s, wall_ms
 from streams.runtime.config.job import Config
@@ -29,10 +30,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Restored(Generic[T]):
-    """The state to go on with; None: the one in memory. `size_bytes` is that of its checkpoint, 0 without one."""
+    """The state to go on with; None: the one in memory. `size_bytes` is that of its checkpoint, 0 without one.
+
+    `adopted`: it was of other windows, and what it says first was not said before.
+    """
 
     state: T | None
     size_bytes: int = 0
+    adopted: bool = False
 
 
 _TAIL = 64
@@ -80,23 +85,37 @@ class Recovery(Generic[T]):
             for origin, manifest, chunks in self._candidates(partition, memory if memory and memory >= low else 0):
                 state = self._from(manifest, chunks, reader, low, high)
                 if state is not None:
-                    self._telemetry.observe(Spread.RESTORE, monotonic_s() - began_s, stage=self._stage)
-                    self._log.info(
-                        "a state was restored", origin=origin, stage=self._stage, partition=partition,
-                        position=manifest.position, behind=high - manifest.position, bytes=manifest.size_bytes,
-                        took_s=round(monotonic_s() - began_s, 2),
-                    )  # fmt: skip
+                    self._tell(origin, manifest, high, began_s, adopted=False)
                     return Restored(state, manifest.size_bytes)
-        if memory is not None and memory >= low:
-            return Restored(None)
-        if low == 0:
-            return Restored(self._kind.fresh(self._config, partition))
+            if memory is not None and memory >= low:
+                return Restored(None)
+            if low == 0:
+                return Restored(self._kind.fresh(self._config, partition))
+            for manifest, chunks in self._adoptable(partition):
+                state = self._from(manifest, chunks, reader, low, high, adopt=True)
+                if state is not None:
+                    self._tell("topic", manifest, high, began_s, adopted=True)
+                    return Restored(state, manifest.size_bytes, adopted=True)
         raise StateError(
             f"{tp[0]}[{tp[1]}] begins at offset {low} and {self._store.topic} has no whole checkpoint at or above it "
-            f"that fits this configuration: counts would be lost. `streams checkpoints --verify` says what is there. "
-            f"If windows or expected classes were changed, put them back as they were; to count again from the "
-            f"sources, give the job a new `name` and `prefix`"
+            f"that fits this configuration: counts would be lost. `streams checkpoints --verify` says what is there; "
+            f"to count again from the sources, give the job a new `name` and `prefix`"
         )
+
+    def _tell(self, origin: str, manifest: Manifest, high: int, began_s: float, *, adopted: bool) -> None:
+        self._telemetry.observe(Spread.RESTORE, monotonic_s() - began_s, stage=self._stage)
+        self._log.info(
+            "a state was restored", origin=origin, stage=self._stage, partition=manifest.partition,
+            position=manifest.position, behind=high - manifest.position, bytes=manifest.size_bytes,
+            took_s=round(monotonic_s() - began_s, 2), adopted=adopted,
+        )  # fmt: skip
+
+    def _adoptable(self, partition: int) -> Iterator[tuple[Manifest, Mapping[int, bytes]]]:
+        """Checkpoints of the same counts under another configuration, in the order in which they are worth trying."""
+        if self._kind.adopt is not None:
+            found = self._store.read(self._stage, partition, chunks=True)
+            for manifest in newest_adoptable(found.manifests.values(), self._lineage()):
+                yield manifest, found.chunks.get(manifest.id, {})
 
     def _candidates(self, partition: int, above: int) -> Iterator[tuple[str, Manifest, Mapping[int, bytes]]]:
         """Checkpoints above a position in the order in which they are worth trying."""
@@ -118,11 +137,18 @@ class Recovery(Generic[T]):
                     yield "topic", manifest, chunks
 
     def _from(
-        self, manifest: Manifest, chunks: Mapping[int, bytes], reader: PartitionReader, low: int, high: int
+        self,
+        manifest: Manifest,
+        chunks: Mapping[int, bytes],
+        reader: PartitionReader,
+        low: int,
+        high: int,
+        *,
+        adopt: bool = False,
     ) -> T | None:
         """The state of a checkpoint; None when it cannot be used."""
         try:
-            return usable(self._kind, self._config, manifest, chunks, reader, (low, high))
+            return usable(self._kind, self._config, manifest, chunks, reader, (low, high), adopt=adopt)
         except UnusableError as error:
             self._log.warning(
                 "a checkpoint is not used", stage=self._stage, partition=manifest.partition,
@@ -138,9 +164,15 @@ def usable(
     chunks: Mapping[int, bytes],
     reader: PartitionReader,
     bounds: tuple[int, int],
+    *,
+    adopt: bool = False,
 ) -> T:
-    """The state of a checkpoint. Raises UnusableError when it is torn, damaged, or not of this log (`bounds`)."""
+    """The state of a checkpoint. Raises UnusableError when it is torn, damaged, or not of this log (`bounds`).
+
+    `adopt` takes one of another configuration with the same pins.
+    """
     low, high = bounds
+    load = kind.adopt if adopt and kind.adopt is not None else kind.load
     if not manifest.whole(chunks):
         raise UnusableError("chunks are missing or damaged")
     if not low < manifest.position <= high:
@@ -149,7 +181,7 @@ def usable(
     if digest(_record_before(reader, tp, manifest.position)) != manifest.record_hash:
         raise UnusableError("the log has another record before it")
     try:
-        return kind.load(config, manifest.partition, unpack([chunks[n] for n in range(len(manifest.chunks))]))
+        return load(config, manifest.partition, unpack([chunks[n] for n in range(len(manifest.chunks))]))
     except ValueError as error:
         raise UnusableError(str(error)) from error
 

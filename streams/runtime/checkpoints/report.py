@@ -11,9 +11,10 @@ from streams.runtime.config.job import Config
 from streams.runtime.kafka.partition_reader import PartitionReader
 from streams.runtime.kafka.topics import Topics
 
-State = Literal["whole", "verified", "torn", "foreign", "unusable"]
-"""`verified`: read and loaded as a worker would; `whole` without that. `torn`: its writer did not finish it.
-`foreign`: of another log, configuration or format. `unusable`: `why` says what a worker would say."""
+State = Literal["whole", "verified", "adoptable", "torn", "foreign", "unusable"]
+"""`verified`: read and loaded as a worker would; `whole` without that. `adoptable`: of other windows, expected
+classes or bounds, and a judge would take it over. `torn`: its writer did not finish it. `foreign`: of another log,
+pinned configuration or format. `unusable`: `why` says what a worker would say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,18 @@ class Place:
     @property
     def safe(self) -> bool:
         """Whether a worker that remembers nothing can go on: from a checkpoint, or from the log's first record."""
-        good = any(c.state in {"whole", "verified"} for c in self.checkpoints)
-        return self.log_begins == 0 or good
+        return self.goes_on is not None
+
+    @property
+    def goes_on(self) -> int | None:
+        """The offset from which such a worker would fold; None when it could not."""
+        for states in ({"whole", "verified"}, {"adoptable"}):
+            good = [c.id.position for c in self.checkpoints if c.state in states]
+            if good:
+                return max(good)
+            if self.log_begins == 0:
+                return 0
+        return None
 
 
 def look(config: Config, *, verify: bool) -> list[Place]:
@@ -59,9 +70,9 @@ def look(config: Config, *, verify: bool) -> list[Place]:
                 found = store.read(kind.stage, partition, chunks=verify)
                 checkpoints = [_torn(checkpoint, found) for checkpoint in found.parts.keys() - found.manifests.keys()]
                 for manifest in found.manifests.values():
-                    state, why = _state(manifest, lineage, bounds)
-                    if verify and state == "whole":
-                        state, why = _verified(kind, config, manifest, found, reader, bounds)
+                    state, why = _state(kind, manifest, lineage, bounds)
+                    if verify and state in {"whole", "adoptable"}:
+                        state, why = _verified(kind, config, manifest, found, reader, bounds, state)
                     size, written_ms = manifest.size_bytes, manifest.written_ms
                     checkpoints.append(Checkpoint(manifest.id, state, len(manifest.chunks), size, written_ms, why))
                 checkpoints.sort(key=lambda c: c.id.position, reverse=True)
@@ -74,22 +85,24 @@ def _torn(checkpoint: CheckpointId, found: Found) -> Checkpoint:
     return Checkpoint(checkpoint, "torn", len(found.parts[checkpoint] - {MANIFEST}), None, None, why)
 
 
-def _state(manifest: Manifest, lineage: Lineage, bounds: tuple[int, int]) -> tuple[State, str]:
+def _state(kind: StateKind[Any], manifest: Manifest, lineage: Lineage, bounds: tuple[int, int]) -> tuple[State, str]:
     """What the manifest alone tells."""
-    if not manifest.of(lineage):
-        return "foreign", "of another log, configuration or format"
+    adoptable = kind.adopt is not None and manifest.adoptable(lineage)
+    if not (adoptable or manifest.of(lineage)):
+        return "foreign", "of another log, pinned configuration or format"
     low, high = bounds
     if not low < manifest.position <= high:
         return "unusable", f"the log has offsets {low} to {high}"
-    return "whole", ""
+    return ("adoptable", "of other windows or classes") if adoptable else ("whole", "")
 
 
 def _verified(
     kind: StateKind[Any], config: Config, manifest: Manifest, found: Found, reader: PartitionReader,
-    bounds: tuple[int, int],
+    bounds: tuple[int, int], state: State,
 ) -> tuple[State, str]:  # fmt: skip
+    chunks, adopt = found.chunks.get(manifest.id, {}), state == "adoptable"
     try:
-        usable(kind, config, manifest, found.chunks.get(manifest.id, {}), reader, bounds)
+        usable(kind, config, manifest, chunks, reader, bounds, adopt=adopt)
     except UnusableError as error:
         return "unusable", str(error)
-    return "verified", ""
+    return ("adoptable", "of other windows or classes, verified") if adopt else ("verified", "")

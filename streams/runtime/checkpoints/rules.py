@@ -6,7 +6,9 @@ names their hashes. So one that was torn has no manifest, and one that was damag
 1. The two newest manifests of a partition are kept, whoever wrote them; a writer removes only what lies below both.
 2. The log is trimmed below the older of the two, but for the record right before its position: by the hash of that
    record a checkpoint proves that it belongs to this log.
-3. Only manifests of one lineage (log, configuration, format) are compared; others are foreign and count for nothing.
+3. Only manifests of one lineage (log, configuration, format) are compared: others remove nothing and trim nothing.
+   They are foreign, and count for nothing, unless the log and all that is pinned are the same: then they can be
+   adopted, as long as no other state is there. They stay until two of the new lineage lie above them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -59,6 +61,15 @@ class Lineage:
     log_id: str
     config: str
 
+    @property
+    def pinned(self) -> str:
+        """Of the configuration what can never change while the log lives."""
+        return _pinned(self.config)
+
+
+def _pinned(config: str) -> str:
+    return config.partition("+")[0]
+
 
 class Manifest(msgspec.Struct, frozen=True):
     """What makes chunks a checkpoint. `record_hash` is of the log's record right before `position`."""
@@ -84,6 +95,11 @@ class Manifest(msgspec.Struct, frozen=True):
         """Whether it is of this log and configuration, and of a format that is read here."""
         return (self.format, self.log_id, self.config) == (FORMAT, lineage.log_id, lineage.config)
 
+    def adoptable(self, lineage: Lineage) -> bool:
+        """Whether it is of this log and format, and of another configuration that was pinned as this one is."""
+        same = (self.format, self.log_id, _pinned(self.config)) == (FORMAT, lineage.log_id, lineage.pinned)
+        return same and self.config != lineage.config
+
     def whole(self, chunks: Mapping[int, bytes]) -> bool:
         """Whether these are all its chunks, undamaged."""
         return all(n in chunks and digest(chunks[n]) == wanted for n, wanted in enumerate(self.chunks))
@@ -96,7 +112,16 @@ def digest(data: bytes) -> str:
 
 def newest_first(manifests: Iterable[Manifest], lineage: Lineage) -> list[Manifest]:
     """The manifests of a lineage, the one with the highest position first."""
-    return sorted((m for m in manifests if m.of(lineage)), key=lambda m: (m.position, m.written_ms), reverse=True)
+    return _sorted(m for m in manifests if m.of(lineage))
+
+
+def newest_adoptable(manifests: Iterable[Manifest], lineage: Lineage) -> list[Manifest]:
+    """The manifests that a lineage can adopt, the one with the highest position first."""
+    return _sorted(m for m in manifests if m.adoptable(lineage))
+
+
+def _sorted(manifests: Iterable[Manifest]) -> list[Manifest]:
+    return sorted(manifests, key=lambda m: (m.position, m.written_ms), reverse=True)
 
 
 def kept_from(manifests: Iterable[Manifest], lineage: Lineage) -> int | None:

@@ -106,6 +106,7 @@ class JudgeStage:
             if restored.state is None and old is not None:
                 part = _Part(old.judge, producer, old.due, written_to, old.record, ready=True)
             else:
+                written_to = 0 if restored.adopted else written_to  # all it says first is new
                 judge = restored.state or Judge(self._config.quality, tp[1])
                 part = _Part(judge, producer, self._kept.due(restored.size_bytes), written_to, ready=True)
             with self._lock:

@@ -18,6 +18,7 @@ from streams.runtime.checkpoints.rules import (
     Manifest,
     digest,
     kept_from,
+    newest_adoptable,
     newest_first,
     obsolete,
     parse_key,
@@ -72,6 +73,36 @@ def test_a_manifest_knows_its_chunks() -> None:
     assert whole.of(LINE)
     assert not msgspec.structs.replace(whole, format=99).of(LINE)
     assert not whole.of(Lineage("log", "another"))
+
+
+def judges(position: int, config: str, log: str = "log") -> Manifest:
+    return msgspec.structs.replace(manifest(position, log=log), stage="judge", config=config)
+
+
+def test_a_state_of_other_windows_can_be_adopted_and_one_of_other_pins_or_another_log_cannot() -> None:
+    new = Lineage("log", "pins+new")
+    old = [judges(5, "pins+old"), judges(7, "pins+older"), judges(6, "pins+old")]
+    others = [judges(9, "pins+new"), judges(9, "other+old"), judges(9, "pins+old", "old log"), judges(9, "pin+old")]
+    others.append(msgspec.structs.replace(judges(9, "pins+old"), format=99))
+    assert [m.position for m in newest_adoptable([*old, *others], new)] == [7, 6, 5]
+    assert newest_first([*old, *others], new) == others[:1]
+    join = manifest(5)  # its configuration is all pinned
+    assert newest_adoptable([join], LINE) == newest_adoptable([join], Lineage("log", "another")) == []
+
+
+def test_what_was_adopted_stays_until_two_of_the_new_lineage_lie_above_it() -> None:
+    old, new = Lineage("log", "pins+old"), Lineage("log", "pins+new")
+    kept = [judges(5, old.config), judges(7, old.config)]
+    for position in (None, 8, 9):
+        if position is not None:
+            kept.append(judges(position, new.config))
+        gone = obsolete([m.id for m in kept], kept, new)
+        if position == 9:
+            assert (gone, trim_to(kept, new)) == ({m.id for m in kept[:2]}, 7)
+        else:
+            assert (gone, trim_to(kept, new)) == (set(), None)
+            assert obsolete([m.id for m in kept], kept, old) == set()  # one that still runs with the old windows
+            assert trim_to(kept, old) == 4
 
 
 def test_states_are_cut_and_put_together_again() -> None:
