@@ -130,7 +130,7 @@ def main() -> None:
     bootstrap, pairs, folder = sys.argv[1:]
     app = application(bootstrap, int(pairs), folder)
     faust.Worker(
-        app, loglevel="warning", redirect_stdouts=False, loop=asyncio.new_event_loop()
+        app, loglevel="error", redirect_stdouts=False, loop=asyncio.new_event_loop()
     ).execute_from_commandline()
 
 

@@ -18,7 +18,7 @@ from benchmarks.part import Result, alone
 from benchmarks.processes import ChildError, answer
 from benchmarks.sizes import Sizes
 
-TIMEOUT_S = 90.0
+TIMEOUT_S = 150.0
 APP = "benchmarks.faust_app"
 
 

@@ -130,6 +130,8 @@ def throughput(parts: Parts) -> str:
         bare, found = get(parts, "throughput", "result", "bare", "events_per_s"), ("throughput", "result", name)
         rate = get(parts, *found, "events_per_s")
         share = rate / bare if rate is not None and bare else None
+        if name == "one":
+            share = get(parts, "throughput", "result", "share")  # of the same round, not of medians
         rows.append((
             title, number(get(parts, *found, "events")) if name == "faust" else number(events_of(parts)), number(rate),
             number(get(parts, *found, "cpu_us_per_event")), number(get(parts, *found, "peak_mib")),
