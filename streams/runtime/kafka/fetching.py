@@ -32,7 +32,7 @@ class Fetching:
             tps.append(TopicPartition(*key, position))
         if tps:
             self._consumer.incremental_assign(tps)
-            self._pause([(tp.topic, tp.partition) for tp in tps if self.holds((tp.topic, tp.partition))])
+            self._hold_or_let_go([(tp.topic, tp.partition) for tp in tps])
 
     def restart(self, key: TopicPartitionKey, partition: Partition) -> None:
         """Read a partition again from its `next`."""
@@ -40,8 +40,7 @@ class Fetching:
         self._consumer.incremental_unassign([TopicPartition(*key)])
         self._consumer.incremental_assign([TopicPartition(*key, partition.next)])
         partition.restarted(time.monotonic())
-        if self.holds(key):
-            self._pause([key])
+        self._hold_or_let_go([key])
 
     def leave(self, keys: Sequence[TopicPartitionKey]) -> None:
         """Read these no longer. An empty list answers a rebalance too."""
@@ -92,6 +91,14 @@ class Fetching:
         """Read everything again that is not held by itself."""
         self.paused = False
         self._resume([key for key in self._assignment.ready() if not self.holds(key)])
+
+    def _hold_or_let_go(self, keys: Sequence[TopicPartitionKey]) -> None:
+        """Pause what is to be held of these, and resume the rest.
+
+        librdkafka remembers a pause beyond the assignment: who left while everything was paused would come back silent.
+        """
+        self._pause([key for key in keys if self.holds(key)])
+        self._resume([key for key in keys if not self.holds(key)])
 
     def _pause(self, keys: Sequence[TopicPartitionKey]) -> None:
         if keys:
