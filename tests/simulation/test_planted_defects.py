@@ -7,7 +7,7 @@ import pytest
 
 from tests.simulation.mutants import DEFECTS, PAGE, Defect, listed, search
 
-SEEDS = 150
+SEEDS = 400
 """Where a change moved what a seed does, so many runs are searched from the start."""
 
 
