@@ -34,9 +34,9 @@ def _offset(consumer: Consumer, tp: TopicPartitionKey, moment: int, until_s: flo
         left_s = until_s - time.monotonic()
         try:
             [found] = consumer.offsets_for_times([TopicPartition(*tp, moment)], max(left_s, _RETRY_S))
-            if found.error is None:
+            if found.error is None and found.offset >= 0:
                 return int(found.offset)
-            error = found.error
+            error = found.error or KafkaError(KafkaError.LEADER_NOT_AVAILABLE, "no leader told its offsets")
         except KafkaException as raised:
             error = error_of(raised)
         if left_s < _RETRY_S or error.code() not in _LEADER_MOVED:

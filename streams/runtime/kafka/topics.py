@@ -49,6 +49,7 @@ __all__ = [
 
 _RETRY_S = 0.2
 _CALL_S = 5.0
+_NONE_AT_THAT_TIME = -1  # no record so late; below it an offset is no offset
 _NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"  # how the all-zero id of brokers without ids prints
 
 T = TypeVar("T")
@@ -144,7 +145,7 @@ class Topics:
         wanted = {TopicPartition(*key): spec for key in tps}
         if not wanted:
             return {}
-        found = self._ask(lambda: _all(self._admin.list_offsets(wanted, request_timeout=self._call_s)))
+        found = self._ask(lambda: _told(_all(self._admin.list_offsets(wanted, request_timeout=self._call_s))))
         return {(tp.topic, tp.partition): int(result.offset) for tp, result in found.items()}
 
     def _ids(self, names: Sequence[str]) -> dict[str, str]:
@@ -266,6 +267,13 @@ def _passing(error: KafkaError) -> bool:
 
 def _refused(error: KafkaError, doing: str) -> StreamsError:
     return TopicError(f"{doing}: the broker refuses ({error.name()}: {error.str()})")
+
+
+def _told(found: dict[Any, Any]) -> dict[Any, Any]:
+    """Offsets as they are; while leaders move the client may hand out -1001 for one that nobody told."""
+    if any(result.offset < _NONE_AT_THAT_TIME for result in found.values()):
+        raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE, "no leader told where its log ends"))
+    return found
 
 
 def _all(futures: Mapping[Any, Any], fine: frozenset[int] = frozenset()) -> dict[Any, Any]:
