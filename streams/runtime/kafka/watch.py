@@ -143,9 +143,10 @@ class Watch:
             self._fetching.restart(key, partition)
 
     def _check_lost_broker(self, key: TopicPartitionKey, partition: Partition) -> None:
-        """A partition that gives nothing however often it is read again: the client has lost the broker for good.
+        """A partition that gives nothing however often it is read again: this client is of no use any more.
 
-        Others of the process reach it, or nobody would know that the log goes on. See `runtime/lifeline.py`.
+        Another one of the process reaches the broker, or nobody would know that the log goes on. What may be behind it
+        is told in `runtime/lifeline.py`.
         """
         known = self._still.get(key)
         now_s = time.monotonic()
@@ -153,8 +154,8 @@ class Watch:
         self._still[key] = (partition.next, since_s)
         if now_s - since_s > STILL_S:
             raise UnavailableError(
-                f"{key[0]}[{key[1]}] gives nothing since {STILL_S:.0f} s although its log goes on: the client has lost "
-                f"the broker that leads it. Start the worker again; nothing is lost"
+                f"{key[0]}[{key[1]}] gives nothing since {STILL_S:.0f} s although its log goes on: its client is of "
+                f"no use any more. Start the worker again; nothing is lost"
             )
 
     def _check_range(self, key: TopicPartitionKey, partition: Partition) -> None:
