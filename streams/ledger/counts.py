@@ -131,7 +131,10 @@ class Counts:
             self._settle()
 
     def correct(self, pane: Ints, group: Ints) -> None:
-        """Count corrections: the counted label of these predictions, which move too, changed its class."""
+        """Count corrections: the counted label of these predictions changes its class.
+
+        Before they move: corrections are summed with the moves that wait, and never alone.
+        """
         self.corrected += len(pane)
         self._corrections.append(pane << GROUP_BITS | group)
 

@@ -184,6 +184,8 @@ def _overtake(held: Held, rows: LabelRows, row: Rows, at: Slots) -> tuple[Rows, 
         fixed = where[better & (mine != old)]
     if not len(at):
         return row, contested
+    if len(fixed):
+        held.counts.correct(p["time"][fixed] // held.names.spec.pane_ms, p["group"][fixed].astype(np.int64))
     before = held.moves(at)
     held.counts.move(before, -1)
     cls = rows.cls.take(row)
@@ -192,8 +194,6 @@ def _overtake(held: Held, rows: LabelRows, row: Rows, at: Slots) -> tuple[Rows, 
     p["label_rank"][at] = rows.rank.take(row)
     true = np.where(cls >= UNSEEN, NONE, cls)
     held.counts.move(before._replace(true=true, delay_ms=time - p["time"].take(at)), 1)
-    if len(fixed):
-        held.counts.correct(p["time"][fixed] // held.names.spec.pane_ms, p["group"][fixed].astype(np.int64))
     return row, contested
 
 

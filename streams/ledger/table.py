@@ -209,22 +209,22 @@ class Table:
     def _compact(self, at: Slots, size: int) -> None:
         """Only the rows at `at`, in their order, and room for `size`."""
         used = len(at)
-        keys: Hashes = np.empty((size, 2), np.uint64)
+        keys: Hashes = np.zeros((size, 2), np.uint64)  # zeros: what a row does not say must not be in a checkpoint
         keys[:used] = self.keys.take(at, axis=0)
         self.keys = keys
         for name, old in self.column.items():
-            self.column[name] = column = np.empty(size, old.dtype)
+            self.column[name] = column = np.zeros(size, old.dtype)
             column[:used] = old.take(at)
         self.used = used
 
     def _resize(self, size: int) -> None:
         """Room for `size` rows in the columns, of which those in use are kept."""
         used, size = self.used, max(size, MIN_ROWS)
-        keys: Hashes = np.empty((size, 2), np.uint64)
+        keys: Hashes = np.zeros((size, 2), np.uint64)
         keys[:used] = self.keys[:used]
         self.keys = keys
         for name, old in self.column.items():
-            self.column[name] = column = np.empty(size, old.dtype)
+            self.column[name] = column = np.zeros(size, old.dtype)
             column[:used] = old[:used]
 
 

@@ -1,6 +1,7 @@
 """A join goes on from its dumped state exactly as if nothing had happened: same flushes, same rejects, same audit."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -9,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.formats.reasons import Kind, Reason
+from streams.ledger import counts
 from streams.ledger.blocks import Advance
 from streams.ledger.blocks import encode as encode_record
+from streams.ledger.cells import CellKind
 from streams.ledger.intake import Intake
 from streams.ledger.join import Join
 from streams.ledger.position import SourceId
@@ -79,6 +82,28 @@ def test_a_loaded_state_goes_on_as_the_one_that_was_dumped(rows: list[Row], rng:
             state = msgspec.msgpack.decode(msgspec.msgpack.encode(join.dump()), strict=False)
             copies.append(Join.load(SPEC, 0, state))
             del copies[:-3]
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 5, 9])
+def test_corrections_are_told_whenever_moves_are_summed(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums that wait settle at any moment; cells must say as many corrections as the book while none is dropped."""
+    monkeypatch.setattr(counts, "_WAITING_ROWS", most)
+    spec = replace(SPEC, timing=Timing(horizon_ms=500 * MINUTE, slack_ms=500 * MINUTE, settle_ms=MINUTE))
+    for seed in range(10):
+        rng, join = random.Random(seed), Join(spec, 0)
+        rows: list[Row] = []
+        for _ in range(60):
+            name, minute, cls = f"id-{rng.randint(0, 12)}", ORIGIN + rng.randint(0, 30) * MINUTE, rng.choice("abc")
+            labelled = rng.random() < 0.6
+            rows.append(Label(name, minute, cls, rng.randint(0, 2)) if labelled else Prediction(name, minute, cls))
+        for offset, record in enumerate(ledger(rows, rng)):
+            join.apply(offset, record)
+            if join.flush_allowed:
+                join.flush("w")
+                for state in (join, Join.load(spec, 0, join.dump())):
+                    cells = [slot.get(int(CellKind.CORRECTED) << 32, 0) for slot in state.counts.slots.values()]
+                    assert sum(cells) == state.counts.corrected == join.counts.corrected
+        assert join.counts.corrected
 
 
 @pytest.mark.parametrize(
