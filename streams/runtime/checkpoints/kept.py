@@ -32,9 +32,9 @@ class Kept(Generic[T]):
             kind, parts.config, self._lineage, parts.store, parts.cache, telemetry=parts.telemetry, log=parts.log
         )
 
-    def restore(self, partition: int, memory: int | None, told: int) -> Restored[T]:
+    def restore(self, partition: int, memory: int | None, told: int, *, anew: bool = False) -> Restored[T]:
         """The state to go on with: see `Recovery.restore`."""
-        return self._recovery.restore(partition, memory, told)
+        return self._recovery.restore(partition, memory, told, anew=anew)
 
     def due(self, size_bytes: int = 0) -> Due:
         """When checkpoints of a partition that begins now are due."""
@@ -49,14 +49,10 @@ class Kept(Generic[T]):
         if not due.now(now_s) or self._parts.writer.pending(self._kind.stage, partition):
             return None
         due.taken(now_s)
-
-        def done(size_bytes: int) -> None:
-            due.size_bytes = size_bytes
-
         kind, parts = self._kind, self._parts
         checkpoint = CheckpointId(kind.stage, partition, position, parts.name)
         log = parts.config.topic(kind.log), partition
-        dump = Dump(checkpoint, log, self._lineage(), record, kind.dump(state), done)
+        dump = Dump(checkpoint, log, self._lineage(), record, kind.dump(state), due.written)
         return lambda: parts.writer.put(dump)
 
     def _lineage(self) -> Lineage:

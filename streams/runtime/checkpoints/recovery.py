@@ -70,37 +70,59 @@ class Recovery(Generic[T]):
         self._store, self._cache = store, cache
         self._telemetry, self._log = telemetry, log
 
-    def restore(self, partition: int, memory: int | None, told: int) -> Restored[T]:
+    def restore(self, partition: int, memory: int | None, told: int, *, anew: bool = False) -> Restored[T]:
         """The state to go on with.
 
-        `memory` is the position of the state in memory; `told` is how far others are known to have come. Raises
-        StateError when counts would be lost, UnavailableError when no broker answers.
+        `memory` is the position of the state in memory; `told` is how far others are known to have come. `anew`: what
+        the state said was of another configuration meanwhile, so it must say everything again. Raises StateError when
+        counts would be lost, UnavailableError when no broker answers.
         """
-        began_s = monotonic_s()
         tp = (self._topic, partition)
         with PartitionReader(self._config.client, f"{self._config.name}-restore") as reader:
-            low, high = reader.bounds(tp)
-            if memory is not None and max(low, told) <= memory <= high:
-                return Restored(None)
-            for origin, manifest, chunks in self._candidates(partition, memory if memory and memory >= low else 0):
-                state = self._from(manifest, chunks, reader, low, high)
-                if state is not None:
-                    self._tell(origin, manifest, high, began_s, adopted=False)
-                    return Restored(state, manifest.size_bytes)
-            if memory is not None and memory >= low:
-                return Restored(None)
-            if low == 0:
-                return Restored(self._kind.fresh(self._config, partition))
-            for manifest, chunks in self._adoptable(partition):
-                state = self._from(manifest, chunks, reader, low, high, adopt=True)
-                if state is not None:
-                    self._tell("topic", manifest, high, began_s, adopted=True)
-                    return Restored(state, manifest.size_bytes, adopted=True)
+            while True:
+                low, high = reader.bounds(tp)
+                restored = self._search(partition, memory, told, reader, (low, high), anew=anew)
+                if restored is not None:
+                    return restored
+                # another worker may have kept a state and trimmed the log while this one was reading
+                if reader.bounds(tp)[0] != low:
+                    continue
+                if low == 0:
+                    return Restored(self._kind.fresh(self._config, partition))
+                break
         raise StateError(
             f"{tp[0]}[{tp[1]}] begins at offset {low} and {self._store.topic} has no whole checkpoint at or above it "
             f"that fits this configuration: counts would be lost. `streams checkpoints --verify` says what is there; "
             f"to count again from the sources, give the job a new `name` and `prefix`"
         )
+
+    def _search(
+        self,
+        partition: int,
+        memory: int | None,
+        told: int,
+        reader: PartitionReader,
+        bounds: tuple[int, int],
+        *,
+        anew: bool,
+    ) -> Restored[T] | None:
+        """What there is in memory and in checkpoints; None: nothing, the log has to do."""
+        began_s, (low, high) = monotonic_s(), bounds
+        if memory is not None and max(low, told) <= memory <= high:
+            return Restored(None)
+        for origin, manifest, chunks in self._candidates(partition, memory if memory and memory >= low else 0):
+            state = self._from(manifest, chunks, reader, bounds, adopt=anew)
+            if state is not None:
+                self._tell(origin, manifest, high, began_s, adopted=anew)
+                return Restored(state, manifest.size_bytes, adopted=anew)
+        if memory is not None and memory >= low:
+            return Restored(None)
+        for manifest, chunks in self._adoptable(partition) if low else ():
+            state = self._from(manifest, chunks, reader, bounds, adopt=True)
+            if state is not None:
+                self._tell("topic", manifest, high, began_s, adopted=True)
+                return Restored(state, manifest.size_bytes, adopted=True)
+        return None
 
     def _tell(self, origin: str, manifest: Manifest, high: int, began_s: float, *, adopted: bool) -> None:
         self._telemetry.observe(Spread.RESTORE, monotonic_s() - began_s, stage=self._stage)
@@ -141,14 +163,13 @@ class Recovery(Generic[T]):
         manifest: Manifest,
         chunks: Mapping[int, bytes],
         reader: PartitionReader,
-        low: int,
-        high: int,
+        bounds: tuple[int, int],
         *,
-        adopt: bool = False,
+        adopt: bool,
     ) -> T | None:
         """The state of a checkpoint; None when it cannot be used."""
         try:
-            return usable(self._kind, self._config, manifest, chunks, reader, (low, high), adopt=adopt)
+            return usable(self._kind, self._config, manifest, chunks, reader, bounds, adopt=adopt)
         except UnusableError as error:
             self._log.warning(
                 "a checkpoint is not used", stage=self._stage, partition=manifest.partition,

@@ -146,21 +146,32 @@ def obsolete(ids: Iterable[CheckpointId], manifests: Iterable[Manifest], lineage
 class Due:
     """When the next checkpoint of a partition is due: when the log since the last one is as long, or after a time.
 
-    `interval_s` 0: never. `size_bytes` is that of the last one, `log_bytes` what was folded since.
+    `interval_s` 0: never. `size_bytes` is that of the last one, `log_bytes` what was folded since. While one is under
+    way no other is due: a broker that takes nothing must not fill the memory with copies.
     """
 
     interval_s: float
     last_s: float
     size_bytes: int = 0
     log_bytes: int = 0
+    under_way: bool = False
 
     def now(self, now_s: float) -> bool:
         """Whether it is due; the clock is monotonic."""
         waited_s = now_s - self.last_s
-        if not self.interval_s or not self.log_bytes or waited_s < min(LEAST_PAUSE_S, self.interval_s):
+        if (
+            self.under_way
+            or not self.interval_s
+            or not self.log_bytes
+            or waited_s < min(LEAST_PAUSE_S, self.interval_s)
+        ):
             return False
         return waited_s >= self.interval_s or self.log_bytes >= max(self.size_bytes, LEAST_LOG_BYTES)
 
     def taken(self, now_s: float) -> None:
         """One was taken just now."""
-        self.last_s, self.log_bytes = now_s, 0
+        self.last_s, self.log_bytes, self.under_way = now_s, 0, True
+
+    def written(self, size_bytes: int) -> None:
+        """It is safe."""
+        self.size_bytes, self.under_way = size_bytes, False

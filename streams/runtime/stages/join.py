@@ -23,7 +23,7 @@ from streams.runtime.checkpoints.kept import MOVED_KEPT_S, Checkpoints, Kept
 from streams.runtime.checkpoints.kinds import JOIN
 from streams.runtime.checkpoints.rules import Due
 from streams.runtime.config.job import Config
-from streams.runtime.errors import MismatchError, StateError
+from streams.runtime.errors import MismatchError, StateError, UnavailableError
 from streams.runtime.kafka.client import Log, TopicPartitionKey
 from streams.runtime.kafka.producer import Producer
 from streams.runtime.kafka.source import Source
@@ -93,7 +93,13 @@ class JoinStage:
                 part = self._parts.get(tp[1])
                 if part is not None:
                     part.left_s = None
-            restored = self._kept.restore(tp[1], None if part is None else part.join.position, told)
+                    part.due.under_way = False  # what its checkpoint waited for may never be told here
+            try:
+                restored = self._kept.restore(tp[1], None if part is None else part.join.position, told)
+            except BaseException:
+                if part is not None:
+                    part.left_s = self._clock_s()  # it may be another worker's by now
+                raise
             if part is None or restored.state is not None:
                 join = restored.state or Join(self._config.ledger, tp[1])
                 rhythm = Rhythm(self._config.run.flush_interval_ms)
@@ -115,10 +121,10 @@ class JoinStage:
                 self._telemetry.drop_partition(p, (Level.CHECKPOINT_TIME, Level.CHECKPOINT_BYTES), stage="join")
 
     def lost_rows(self, tp: TopicPartitionKey, wanted: int, low: int) -> None:
-        """Records of the ledger are gone: nothing can be counted without them."""
-        raise StateError(
-            f"{tp[0]}[{tp[1]}] begins at offset {low}, but the counts need it from {wanted}: its records were deleted. "
-            f"Set retention.ms=-1 on it; to count again from the sources, give the job a new `name` and `prefix`"
+        """Another worker was ahead, kept its state and trimmed the log: only a new start goes on from there."""
+        raise UnavailableError(
+            f"{tp[0]}[{tp[1]}] begins at offset {low} now, above {wanted} where this worker was: another one was ahead "
+            f"of it, or records were deleted. Start the worker again: it goes on from the newest checkpoint"
         )
 
     # What the agents call; the event loop.

@@ -96,23 +96,36 @@ class JudgeStage:
                 old = self._parts.get(tp[1])
                 if old is not None:
                     old.left_s = None
-            producer = self._producer(self._transactional_id(tp[1]))
-            producer.init()
-            committed = self.source.committed([tp])[tp]
-            written_to = self._written(tp, committed)
-            # a state whose rows were lost with the partition cannot bring them again
-            usable = old is not None and max(old.rows_to, old.written_to) <= written_to
-            restored = self._kept.restore(tp[1], old.judge.position if old is not None and usable else None, written_to)
-            if restored.state is None and old is not None:
-                part = _Part(old.judge, producer, old.due, written_to, old.record, ready=True)
-            else:
-                written_to = 0 if restored.adopted else written_to  # all it says first is new
-                judge = restored.state or Judge(self._config.quality, tp[1])
-                part = _Part(judge, producer, self._kept.due(restored.size_bytes), written_to, ready=True)
+                    old.due.under_way = False
+            try:
+                part = self._loaded(tp, old)
+            except BaseException:
+                if old is not None:
+                    old.left_s = self._clock_s()  # it may be another worker's by now
+                raise
             with self._lock:
                 self._parts[tp[1]] = part
             if old is not None:
                 old.producer.close()
+
+    def _loaded(self, tp: TopicPartitionKey, old: _Part | None) -> _Part:
+        """A partition as it goes on here; `old` is what is in memory of it."""
+        assert self.source is not None  # noqa: S101 - attached before it starts
+        producer = self._producer(self._transactional_id(tp[1]))
+        producer.init()
+        committed = self.source.committed([tp])[tp]
+        written_to = self._written(tp, committed)
+        # a state whose rows were lost with the partition cannot bring them again
+        usable = old is not None and max(old.rows_to, old.written_to) <= written_to
+        memory = old.judge.position if old is not None and usable else None
+        # rows behind a commit of other windows were all written anew then: so they must be now
+        anew = committed is not None and written_to == 0
+        restored = self._kept.restore(tp[1], memory, written_to, anew=anew)
+        if restored.state is None and old is not None:
+            return _Part(old.judge, producer, old.due, written_to, old.record, ready=True)
+        written_to = 0 if restored.adopted else written_to  # all it says first is new
+        judge = restored.state or Judge(self._config.quality, tp[1])
+        return _Part(judge, producer, self._kept.due(restored.size_bytes), written_to, ready=True)
 
     def revoked(self, tps: list[TopicPartitionKey], lost: bool) -> None:  # noqa: ARG002 - the protocol's
         """Another worker judges these from now on; the state stays in memory in case they return."""
@@ -125,10 +138,10 @@ class JudgeStage:
                     self._parts[p].rows = {}  # another one: `write` may be looking through the old
 
     def lost_rows(self, tp: TopicPartitionKey, wanted: int, low: int) -> None:
-        """Records of the tallies are gone: windows would miss what they said."""
-        raise StateError(
-            f"{tp[0]}[{tp[1]}] begins at offset {low}, but the windows need it from {wanted}: records were deleted. "
-            f"Set retention.ms=-1 on it; to count again from the sources, give the job a new `name` and `prefix`"
+        """Another worker was ahead, kept its state and trimmed the log: only a new start goes on from there."""
+        raise UnavailableError(
+            f"{tp[0]}[{tp[1]}] begins at offset {low} now, above {wanted} where this worker was: another one was ahead "
+            f"of it, or records were deleted. Start the worker again: it goes on from the newest checkpoint"
         )
 
     # What the agent calls: `take` on the event loop, `write` in a thread of its own.

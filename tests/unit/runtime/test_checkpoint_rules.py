@@ -143,7 +143,11 @@ def test_a_checkpoint_is_due_when_the_log_is_as_long_or_the_interval_is_over(
     assert due.now(waited_s) is is_due
     assert not Due(0, 0, 0, 1 << 40).now(1e9)
     due.taken(waited_s)
-    assert not due.now(waited_s + 700)
+    due.log_bytes = 9 << 30
+    assert not due.now(waited_s + 7000)  # the last one is still under way
+    due.written(5 << 20)
+    assert due.now(waited_s + 7000)
+    assert due.size_bytes == 5 << 20
 
 
 def test_the_cache_gives_back_what_was_saved_last_and_survives_a_broken_disk(tmp_path: Path) -> None:
