@@ -18,7 +18,7 @@ S = TypeVar("S", bound=Hashable)
 class Standing:
     """How far a source is: its clock (ms, None: no row yet) and when it was last at its end (None: not known to be).
 
-    `at_end_ms` is its reader's clock; only that it grows is used.
+    `at_end_ms` is its reader's clock, which may be set back; only that it changes is used.
     """
 
     clock_ms: int | None
@@ -41,13 +41,16 @@ class Alignment(Generic[S]):
     """
 
     def __init__(self, max_ahead_ms: int, grace_ms: int) -> None:
-        """`max_ahead_ms` is event time, `grace_ms` wall time."""
+        """`max_ahead_ms` is event time, `grace_ms` time of the clock that `waiting` is told."""
         self._max_ahead_ms, self._grace_ms = max_ahead_ms, grace_ms
         self._ended: dict[S, tuple[int, int]] = {}  # at_end_ms, and when it was first seen
         self._began: dict[S, int] = {}
 
     def waiting(self, own: Mapping[S, Standing], others: Mapping[S, Standing], now_ms: int) -> dict[S, Ahead[S]]:
-        """Those of `own` that must wait. `others` are read elsewhere; what is in neither holds nobody back."""
+        """Those of `own` that must wait. `others` are read elsewhere; what is in neither holds nobody back.
+
+        `now_ms` is of a clock that is never set back, whatever its origin.
+        """
         both = {**others, **own}
         self._began = {s: self._began.get(s, at.clock_ms) for s, at in own.items() if at.clock_ms is not None}
         behind = {s: at.clock_ms for s, at in both.items() if self._has_more(s, at, now_ms)}
@@ -67,6 +70,6 @@ class Alignment(Generic[S]):
     def _has_more(self, s: S, at: Standing, now_ms: int) -> bool:
         """Whether a source has records that were not read, as far as is known."""
         known = self._ended.get(s)
-        if at.at_end_ms is not None and (known is None or at.at_end_ms > known[0]):
+        if at.at_end_ms is not None and (known is None or at.at_end_ms != known[0]):
             known = self._ended[s] = at.at_end_ms, now_ms
         return known is None or now_ms - known[1] > self._grace_ms

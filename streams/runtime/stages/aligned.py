@@ -13,6 +13,7 @@ from streams.ledger.alignment import Ahead, Alignment, Standing
 from streams.ledger.position import SourceId
 from streams.ledger.spec import NO_TIME
 from streams.ledger.watermark import SourceClock
+from streams.runtime.clock import monotonic_s
 from streams.runtime.config.job import RunConfig
 from streams.runtime.kafka.client import Log
 
@@ -29,11 +30,11 @@ SAY_MS = 60_000
 class Aligned:
     """The sources of a worker that wait."""
 
-    def __init__(self, run: RunConfig, log: Log) -> None:
-        """Nobody waits."""
+    def __init__(self, run: RunConfig, log: Log, clock_s: Callable[[], float] = monotonic_s) -> None:
+        """Nobody waits. `clock_s` is monotonic: a wall clock set back would leave the sources as they are for long."""
         self._rule: Alignment[str] = Alignment(run.max_ahead_ms, GRACE_MS + 2 * run.tick_ms)
         self._max_held_bytes = run.max_held_bytes
-        self._log = log
+        self._log, self._clock_s = log, clock_s
         self._next_ms = self._say_ms = 0
         self._clocks: Callable[[], Mapping[str, SourceClock]] = dict
         self._held_bytes: Callable[[], int] = int
@@ -44,8 +45,9 @@ class Aligned:
         """Where the clocks of the ledger, by the names of the sources, and the size of the held tables come from."""
         self._clocks, self._held_bytes = clocks, held_bytes
 
-    def look(self, own: Mapping[SourceId, Standing], announced: Iterable[SourceId], now_ms: int) -> bool:
+    def look(self, own: Mapping[SourceId, Standing], announced: Iterable[SourceId]) -> bool:
         """Look who is ahead now and whether the tables are full; whether it was time to."""
+        now_ms = int(self._clock_s() * 1000)
         if now_ms < self._next_ms:
             return False
         self._next_ms = now_ms + LOOK_MS

@@ -139,8 +139,11 @@ class IntakeStage:
         with self._lock:
             self._send_blocks(tp)
 
-    def tick(self) -> None:
-        """Send what waits and the progress records of this moment; commit when all that is acknowledged."""
+    def tick(self, *, last: bool = False) -> None:
+        """Send what waits and the progress records of this moment; commit when all that is acknowledged.
+
+        After the `last` one nothing is read, so nobody has to wait; only that one may run beside the event loop.
+        """
         with self._lock:
             if not self._intake.sources:
                 return
@@ -150,13 +153,14 @@ class IntakeStage:
             ends = {s: offset_of(state.end) for s, state in self._intake.sources.items()}
             offsets = {(s.topic, s.partition): (end, self._beginnings.note(s.topic)) for s, end in ends.items()}
             self._acks.mark(lambda: self._commit(offsets))
-            self._align()
+            if not last:
+                self._align()
 
     def _align(self) -> None:
         """Have the sources wait that are ahead of others, or all while there is no room. Hold the lock."""
         assert self.source is not None  # noqa: S101 - attached before it starts
         own = {s: Standing(state.clock_ms, state.caught_up_at_ms) for s, state in self._intake.sources.items()}
-        if self.aligned.look(own, self._topology.announced(), self._clock_ms()):
+        if self.aligned.look(own, self._topology.announced()):
             self.source.hold_back(frozenset(self._starts if self.aligned.full else self.ahead()))
 
     def _send_blocks(self, tp: TopicPartitionKey) -> None:
