@@ -56,6 +56,11 @@ class Loader:
         """Something is being loaded or waits to be picked up."""
         return bool(self._busy or self._finished)
 
+    def busy_with(self, key: TopicPartitionKey) -> bool:
+        """Whether a load of this partition was asked for and `finished` has not given it yet."""
+        with self._lock:
+            return key in self._busy or any(done == key for done, _ in self._finished)
+
     def put(self, key: TopicPartitionKey, epoch: int) -> None:
         """Load this partition for this epoch."""
         with self._lock:

@@ -49,7 +49,8 @@ class Membership:
         for tp in tps:
             key = (tp.topic, tp.partition)
             partition = self._assignment.add(key, time.monotonic())
-            position = self._stage.position(key)
+            # A load for an earlier epoch may have found what another worker has gone beyond meanwhile.
+            position = None if self.loader.busy_with(key) else self._stage.position(key)
             if position is None:
                 self.loader.put(key, partition.epoch)
             else:
