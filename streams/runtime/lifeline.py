@@ -4,13 +4,19 @@ A broker that has just come back may for a moment say that there are no brokers 
 every address it had, and never connects again (librdkafka issue 5301, open in 2.16); others of the same process go
 on. So what waits for a broker is watched: while it waits, a new client asks whether there is one. If there is, and it
 still waits a minute later, only a new process helps, and the worker ends: what it kept is in its logs.
+
+A client also waits where a partition has no leader, or too few replicas in sync to be written to. A new process would
+wait for the same, so a client is blamed only while every partition of the job has its leader and all replicas in sync.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # public, but its stub does not say so
+    AdminClient,
+    ClusterMetadata,
+)
 
 from streams.runtime.clock import monotonic_s
 from streams.runtime.config.job import Config
@@ -18,8 +24,9 @@ from streams.runtime.errors import UnavailableError
 from streams.runtime.kafka.client import COMMON
 from streams.runtime.kafka.producer import Producer
 from streams.runtime.kafka.source import Source
+from streams.runtime.topic_plans import own_plans, raw_plans
 
-SOURCES, PRODUCERS = ("intake", "join", "judge"), ("the ledger", "the tallies", "outputs")
+SOURCES, PRODUCERS = ("intake", "join", "judge"), ("the ledger", "the tallies", "outputs", "checkpoints")
 """How sources and producers are called, in the order of the worker."""
 
 LOOK_S = 10.0
@@ -35,7 +42,7 @@ class Lifeline:
     """`look` with what waits for a broker; it raises when that is in vain."""
 
     def __init__(self, reached: Callable[[], bool], clock_s: Callable[[], float]) -> None:
-        """`reached` asks with a client of its own whether there is a broker; `clock_s` is monotonic."""
+        """`reached` asks with a client of its own whether nothing is amiss with the brokers; `clock_s` is monotonic."""
         self._reached, self._clock_s = reached, clock_s
         self._waiting: dict[str, tuple[object, float]] = {}
 
@@ -78,8 +85,21 @@ async def watch(
 
 
 def reached(config: Config) -> bool:
-    """Whether a new client finds a broker. Blocks for seconds at most."""
+    """Whether a new client finds brokers, and every topic of the job whole. Blocks for seconds at most."""
     try:
-        return bool(AdminClient({**COMMON, **config.client}).list_topics(timeout=_CALL_S).brokers)
+        # Without naming them: asking a broker for a topic by name can make it there and then.
+        cluster = AdminClient({**COMMON, **config.client}).list_topics(timeout=_CALL_S)
     except KafkaException:
         return False
+    return whole(cluster, (plan.name for plan in (*own_plans(config), *raw_plans(config))))
+
+
+def whole(cluster: ClusterMetadata, topics: Iterable[str]) -> bool:
+    """Whether there is a broker, and each of these topics, with a leader and all replicas in sync everywhere."""
+    known = cluster.topics
+    return bool(cluster.brokers) and all(
+        name in known
+        and known[name].error is None
+        and all(p.leader >= 0 and len(p.isrs) == len(p.replicas) for p in known[name].partitions.values())
+        for name in topics
+    )

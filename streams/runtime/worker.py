@@ -70,8 +70,7 @@ class Worker:
         self.telemetry.set(Level.BUILD_INFO, 1, version=__version__)
         self.telemetry.set(Level.CONFIG_INFO, 1, hash=config.config_hash, quality_hash=config.quality_hash)
         self._gauges = SourceGauges(self.telemetry)
-        self._beat_s = monotonic_s()
-        self._draining = False
+        self._beat_s, self._draining = monotonic_s(), False
         self._failed = threading.Lock()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -79,7 +78,8 @@ class Worker:
         """Work until SIGTERM or SIGINT; the exit code. Raises StreamsError when it cannot start."""
         self._topology = Topology(self.config, log=self._log)
         self._topology.prepare()
-        self._ledger, self._tallies, self._rows = (self._producer(n) for n in ("ledger", "tallies", "outputs"))
+        names = ("ledger", "tallies", "outputs", "checkpoints")
+        self._ledger, self._tallies, self._rows, self._states = map(self._producer, names)
         ensure_pinned(self.config, self._rows)
         self._build()
         asyncio.run(self._main())
@@ -106,7 +106,7 @@ class Worker:
         self._checkpoints.writer.start()
         for source in self._sources:
             source.start()
-        made, writing = (self._ledger, self._tallies, self._rows), self._judge.writing_since_s
+        made, writing = (self._ledger, self._tallies, self._rows, self._states), self._judge.writing_since_s
         self._tasks = [
             asyncio.create_task(self._guarded(self._ticks)),
             asyncio.create_task(self._guarded(self._flushes)),
@@ -137,7 +137,7 @@ class Worker:
 
         def last_tick() -> None:
             if self._ledger.has_room():
-                self._intake.tick()
+                self._intake.tick(last=True)
             self._ledger.flush(left_s() / 3)
             self._rows.flush(left_s() / 3)
 
@@ -170,7 +170,7 @@ class Worker:
         config, topology = self.config, self._topology
         outputs = Outputs(config, self._rows, self.telemetry)
         self._checkpoints = Checkpoints(
-            config, self.name, self._producer("checkpoints"), topology.topic_id,
+            config, self.name, self._states, topology.topic_id,
             telemetry=self.telemetry, log=_log("checkpoints"), fail=self.fail,
         )  # fmt: skip
         self._intake = IntakeStage(

@@ -34,6 +34,9 @@ from streams.runtime.kafka.stage import Limits, Stage, Stats
 STILL_S = 75.0
 """How long a partition is read again and again before a new client, in a new worker, must do it."""
 
+UNANSWERED_S = 15.0
+"""How long the ends are asked for in vain before that is an outage, although the reading client says nothing."""
+
 _RANGE_TIMEOUT_S = 2.0
 
 
@@ -58,7 +61,8 @@ class Watch:
         self._missing: set[str] = set()
         self._doom: BaseException | None = None  # seen by a callback, raised by the next turn
         self._next_s = 0.0
-        self._still: dict[TopicPartitionKey, tuple[int, float]] = {}  # where a partition stands still, since when
+        # where a partition stands still (epoch, offset), and since when
+        self._still: dict[TopicPartitionKey, tuple[tuple[int, int], float]] = {}
         self._suspected: int | None = None  # the question that was out when brokers seemed to be gone
 
     def attach(self, consumer: Consumer, fetching: Fetching, ends: Ends) -> None:
@@ -112,11 +116,14 @@ class Watch:
     def _hear(self, answer: Answer) -> None:
         decides = self._suspected is not None and answer.number > self._suspected
         if not answer.reached:
-            if decides:
+            # The asking client may be the one that lost its brokers (`runtime/lifeline.py`): nobody else would say so.
+            if self._patience.lasted("ends") > UNANSWERED_S or decides:
                 self.outage.begin("no answer")
+                self._still.clear()  # what stands still for want of a broker is not the client's fault
             return
         if decides:
             self._suspected = None
+        self._patience.over("ends")
         self.outage.end()
         self._patience.over("login")
         if answer.topics is not None:
@@ -128,14 +135,18 @@ class Watch:
                 if partition.next < high:
                     self._check_silence(key, partition)
                 else:
+                    self._still.pop(key, None)
                     partition.seen_s = time.monotonic()
                     if self._at_end is not None:
                         self._at_end(key, partition, answer.asked_ms)
 
     def _check_silence(self, key: TopicPartitionKey, partition: Partition) -> None:
         """A partition that gives nothing although its log goes on is read again."""
+        if self._fetching.holds(key):
+            self._still.pop(key, None)
+            return
         silent_s = time.monotonic() - partition.seen_s
-        if silent_s > self._limits.stall_s and not partition.doubt and not self._fetching.holds(key):
+        if silent_s > self._limits.stall_s and not partition.doubt:
             self._log.warning(
                 "a partition stood still; reading it again", source=self._name, topic=key[0], partition=key[1]
             )
@@ -148,10 +159,10 @@ class Watch:
         Another one of the process reaches the broker, or nobody would know that the log goes on. What may be behind it
         is told in `runtime/lifeline.py`.
         """
-        known = self._still.get(key)
+        known, at = self._still.get(key), (partition.epoch, partition.next)
         now_s = time.monotonic()
-        since_s = now_s if known is None or known[0] != partition.next else known[1]
-        self._still[key] = (partition.next, since_s)
+        since_s = now_s if known is None or known[0] != at else known[1]
+        self._still[key] = at, since_s
         if now_s - since_s > STILL_S:
             raise UnavailableError(
                 f"{key[0]}[{key[1]}] gives nothing since {STILL_S:.0f} s although its log goes on: its client is of "

@@ -3,9 +3,16 @@
 from dataclasses import dataclass, field
 
 import pytest
+from confluent_kafka import KafkaError
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # public, but its stub does not say so
+    BrokerMetadata,
+    ClusterMetadata,
+    PartitionMetadata,
+    TopicMetadata,
+)
 
 from streams.runtime.errors import UnavailableError
-from streams.runtime.lifeline import PATIENCE_S, Lifeline
+from streams.runtime.lifeline import PATIENCE_S, Lifeline, whole
 
 
 @dataclass
@@ -56,3 +63,33 @@ def test_an_outage_in_between_begins_the_wait_anew() -> None:
     world.look_for(10, {"a": True})
     world.is_up = True
     world.look_for(PATIENCE_S, {"a": True})
+
+
+def cluster(leader: int, isrs: list[int], *, brokers: int = 3) -> ClusterMetadata:
+    """A cluster with one topic of two partitions, the second one as given."""
+    found, topic = ClusterMetadata(), TopicMetadata()
+    found.brokers = {b: BrokerMetadata() for b in range(brokers)}
+    for number, (led, in_sync) in enumerate(((0, [0, 1, 2]), (leader, isrs))):
+        part = PartitionMetadata()
+        part.leader, part.replicas, part.isrs = led, [0, 1, 2], in_sync
+        topic.partitions[number] = part
+    found.topics = {"ledger": topic, "others": TopicMetadata()}
+    found.topics["others"].error = KafkaError(KafkaError.LEADER_NOT_AVAILABLE)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("is_whole", "found"),
+    [
+        (True, cluster(1, [2, 0, 1])),
+        (False, cluster(-1, [0, 1, 2])),
+        (False, cluster(1, [1])),
+        (False, cluster(1, [0, 1, 2], brokers=0)),
+    ],
+)
+def test_a_client_is_blamed_only_while_every_partition_of_the_job_has_its_leader_and_replicas(
+    found: ClusterMetadata, *, is_whole: bool
+) -> None:
+    assert whole(found, ["ledger"]) is is_whole
+    assert not whole(found, ["ledger", "gone"])
+    assert not whole(found, ["ledger", "others"])
