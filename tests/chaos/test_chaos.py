@@ -1,7 +1,6 @@
 """The short form of the scenarios; the long one is `make chaos`. A failure prints the command that repeats it."""
 
 import os
-import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,8 @@ IN_SHORT = [name for name, scenario in SCENARIOS.items() if scenario.short_s]
 
 @pytest.fixture
 def seed() -> int:
-    return int(os.environ.get("STREAMS_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
+    """The same each time, so that CI says of a change what the change did; `make chaos` takes new ones."""
+    return int(os.environ.get("STREAMS_SEED", "7"))
 
 
 @pytest.fixture(scope="session")

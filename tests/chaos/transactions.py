@@ -96,8 +96,9 @@ def transactions(trial: Trial) -> None:
     trial.wait(lambda: not loader.is_alive(), "everything is sent")
     topic = job.raw[Kind.LABEL]
     set_topic(trial, topic, **COMPACTED)
-    left = compacted(trial)
+    compacted(trial)
     set_topic(trial, topic, cleanup_policy="delete", segment_ms=604_800_000)
+    left = remaining(trial)  # only now nothing changes any more
     trial.note("compaction")
     trial.unread = {
         place for place in loader.placed if place[:2] in read and place[2] >= read[place[:2]] and place not in left
@@ -106,20 +107,38 @@ def transactions(trial: Trial) -> None:
     trial.start_ready(2)
 
 
-def compacted(trial: Trial) -> set[tuple[str, int, int]]:
-    """Wait until the label topic was compacted and stays as it is; the places that are left."""
-    client, topic = trial.job.cluster.client, trial.job.raw[Kind.LABEL]
+def compacted(trial: Trial) -> None:
+    """Wait until the label topic was compacted and stays as it is."""
+    topic = trial.job.raw[Kind.LABEL]
     seen: list[set[tuple[str, int, int]]] = [set()]
 
     def settled() -> bool:
         roll_segments(trial)
         threading.Event().wait(2.0)
-        seen.append({(topic, record.partition, record.offset) for record in read_records(client, topic)})
+        seen.append(there(trial))
         return seen[-1] & sent == seen[-2] & sent < sent
 
     sent = {place for place in trial.loader.placed if place[0] == topic}
     trial.wait(settled, "the labels are compacted")
+
+
+def remaining(trial: Trial) -> set[tuple[str, int, int]]:
+    """The places of the labels that are left, once two looks in a row see the same."""
+    seen = [there(trial)]
+
+    def same() -> bool:
+        threading.Event().wait(1.0)
+        seen.append(there(trial))
+        return seen[-1] == seen[-2]
+
+    trial.wait(same, "the labels stay as they are")
     return seen[-1]
+
+
+def there(trial: Trial) -> set[tuple[str, int, int]]:
+    """The places of the labels that can be read now."""
+    topic = trial.job.raw[Kind.LABEL]
+    return {(topic, record.partition, record.offset) for record in read_records(trial.job.cluster.client, topic)}
 
 
 def roll_segments(trial: Trial) -> None:

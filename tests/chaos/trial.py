@@ -210,13 +210,14 @@ class Trial:
         """
         placed = {place: event for place, event in self.loader.placed.items() if place[2] >= 0}
         known = {event.value: event for event in self.loader.placed.values()}
-        there = {
-            (topic, record.partition, record.offset): known[record.value or b""]
+        now = {
+            (topic, record.partition, record.offset): record.value or b""
             for topic in self.job.raw.values()
             for record in read_records(self.cluster.client, topic)
-            if (topic, record.partition, record.offset) not in placed
         }
-        return [event for place, event in {**placed, **there}.items() if place not in self.unread]
+        there = {place: known[value] for place, value in now.items() if place not in placed}
+        gone = self.unread - now.keys()  # what an open transaction hid for a while is there after all
+        return [event for place, event in {**placed, **there}.items() if place not in gone]
 
     def compare(self, rows: list[Row]) -> None:
         """Final rows equal a recount, in windows of every size, over everything and by segment."""

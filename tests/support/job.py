@@ -312,7 +312,7 @@ class Job:
 
         with contextlib.suppress(AssertionError):
             wait_for(add_up, "the audits add up")
-        assert found[-1] == sent
+        assert found[-1] == sent, f"{found[-1]} (predictions, labels) received, {sent} sent"
         assert [row.value for row in self.rows("audit") if not row.value["balanced"]] == []
 
     def check_logs(self) -> None:
