@@ -256,6 +256,8 @@ class Trial:
         alive = self.alive
         for worker in alive:
             self.weigh(worker)
+        # one that was started a moment ago has nothing to stop in order yet, and dies of the signal
+        self.wait(lambda: all(worker.says("the worker runs") for worker in alive), "the workers are up")
         assert [worker.stop() for worker in alive] == [0] * len(alive), self._tails()
 
     def read_logs(self) -> None:
