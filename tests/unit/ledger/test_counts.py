@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from streams.formats.columns import CONFIDENCE_SCALE, NO_CONFIDENCE
 from streams.ledger import counts as module
-from streams.ledger.cells import CONFIDENCE_BINS, NONE, CellKind, Outcome, confidence_bin, delay_bin, delay_bin_start_ms
+from streams.ledger.cells import CONFIDENCE_BINS, DELAY_EDGES_MS, NONE, CellKind, Outcome, confidence_bin, delay_bin
 from streams.ledger.counts import GROUP_BITS, Counts, Moves
 
 
@@ -110,8 +110,6 @@ def test_nothing_to_move_touches_nothing() -> None:
 def test_bins_of_confidence_and_delay_begin_where_they_say() -> None:
     edges = np.array([0, 2999, 3000, CONFIDENCE_SCALE - 1, CONFIDENCE_SCALE], np.uint16)
     assert confidence_bin(edges).tolist() == [0, 0, 1, CONFIDENCE_BINS - 1, CONFIDENCE_BINS - 1]
-    assert delay_bin(np.array([-(10**12), 0, 999, 1000])).tolist() == [0, 0, 0, 1]
-    for b in range(2, 110):
-        begin = delay_bin_start_ms(b)
-        near = np.array([begin * (1 + 1e-6) + 1, begin * (1 - 1e-6) - 1]).astype(np.int64)
-        assert delay_bin(near).tolist() == [b, b - 1]
+    assert delay_bin(np.array([-(10**12), -1, 10**15])).tolist() == [0, 0, len(DELAY_EDGES_MS) - 1]
+    for b, edge in enumerate(DELAY_EDGES_MS):
+        assert delay_bin(np.array([edge, edge - 1])).tolist() == [b, max(b - 1, 0)]
