@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from math import gcd
 
 from streams.ledger.spec import DAY, HOUR, MINUTE, SECOND, Timing
+from streams.quality.settings import Settings
 
 _UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _LENGTH = re.compile(r"([1-9][0-9]{0,8})([smhd])")
@@ -109,6 +110,9 @@ class QualitySpec:
     others; both may be empty. A dimension with
     more than `max_segment_values` values in a window shows the largest and adds the rest up as "other". A
     support below `min_support` sets `low_support`.
+
+    `detail_ms` is the grain of everything but the confusion table (scores, delays, sources of labels), a multiple of
+    the pane. `label_time` and `maturities_ms` (label ages, ascending) say which further views the ledger counts for.
     """
 
     windows: tuple[WindowSpec, ...]
@@ -121,6 +125,10 @@ class QualitySpec:
     max_segment_values: int = 100
     ledger_partitions: int = 8
     min_support: int = 5
+    detail_ms: int = HOUR
+    label_time: bool = False
+    maturities_ms: tuple[int, ...] = ()
+    settings: Settings = field(default_factory=Settings)
 
     def __post_init__(self) -> None:
         if not self.windows:
@@ -132,6 +140,10 @@ class QualitySpec:
             raise ValueError(f"a dimension is named twice: {', '.join(self.dimensions)}")
         if self.ledger_partitions < 1 or self.max_segment_values < 1 or self.pane_ms < 1:
             raise ValueError("ledger_partitions, max_segment_values and pane_ms must be at least 1")
+        if self.detail_ms < 1 or self.detail_ms % self.pane_ms:
+            raise ValueError(f"detail_ms of {self.detail_ms} is not a multiple of the pane of {self.pane_ms} ms")
+        if any(age < 1 for age in self.maturities_ms) or list(self.maturities_ms) != sorted({*self.maturities_ms}):
+            raise ValueError("maturities_ms must be label ages above 0, ascending, each once")
         for w in self.windows:
             for what, length in (("size", w.size_ms), ("step", w.step_ms), ("origin", w.origin_ms)):
                 if length % self.pane_ms:
@@ -160,11 +172,10 @@ class QualitySpec:
         return min(first + w.origin_ms for first, w in zip(firsts, self.windows, strict=True))
 
     def counts_alike(self, other: "QualitySpec") -> bool:
-        """Whether both are of the same counts: of the same ledger, panes, lives and dimensions."""
-        return (self.ledger_partitions, self.pane_ms, self.dimensions, self.timing, dict(self.models)) == (
-            other.ledger_partitions,
-            other.pane_ms,
-            other.dimensions,
-            other.timing,
-            dict(other.models),
-        )
+        """Whether both are of the same counts: of the same ledger, panes, views, lives and dimensions."""
+        return _counted_by(self) == _counted_by(other)
+
+
+def _counted_by(spec: QualitySpec) -> tuple[object, ...]:
+    grains = spec.pane_ms, spec.detail_ms, spec.label_time, spec.maturities_ms
+    return (spec.ledger_partitions, *grains, spec.dimensions, spec.timing, dict(spec.models))

@@ -11,14 +11,14 @@ from streams.runtime.kafka.topics import CHECKPOINT_CONFIG, LOG_CONFIG, TopicPla
 ROWS_KEPT_MS = 400 * UNITS_MS["d"]
 """How long rows nobody revises any more are kept: longer than a year, so that a year can be compared with the last."""
 
-REJECTS_KEPT_MS = 30 * UNITS_MS["d"]
-"""How long rejects, audits and the workers' status are kept: long enough to look into what happened."""
+LOOKED_INTO_MS = 30 * UNITS_MS["d"]
+"""How long rejects, samples, audits and the workers' status are kept: long enough to look into what happened."""
 
 
 def own_plans(config: Config) -> list[TopicPlan]:
     """The topics that the job makes and writes, those first that the others follow from."""
     joins, judges = config.ledger.partitions, config.ledger.tallies_partitions
-    rows, looked_into = output_config(ROWS_KEPT_MS), output_config(REJECTS_KEPT_MS)
+    rows, looked_into = output_config(ROWS_KEPT_MS), output_config(LOOKED_INTO_MS)
     partitions_and_settings: dict[TopicNoun, tuple[int, dict[str, str]]] = {
         "ledger": (joins, dict(LOG_CONFIG)),
         "tallies": (judges, dict(LOG_CONFIG)),
@@ -26,6 +26,12 @@ def own_plans(config: Config) -> list[TopicPlan]:
         "windows": (judges, rows),
         "classes": (judges, rows),
         "confusion": (judges, rows),
+        "drift": (judges, rows),
+        "calibration": (judges, rows),
+        "delays": (judges, rows),
+        "groups": (judges, rows),
+        "label_sources": (judges, rows),
+        "samples": (judges, looked_into),
         "rejects": (judges, looked_into),
         "audit": (1, looked_into),
         "status": (1, looked_into),

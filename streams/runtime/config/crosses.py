@@ -8,9 +8,11 @@ from typing import Any
 
 from streams.runtime.config.client import OWNED, problem_of_client, problem_of_property
 from streams.runtime.config.durations import format_duration, parse_duration
+from streams.runtime.config.known_names import name_problems
 from streams.runtime.config.lines import KeyPath, LineIndex
 from streams.runtime.config.model import Document
 from streams.runtime.config.problems import Code, Problem, dotted
+from streams.runtime.config.values import maturity_ms
 
 
 def cross_problems(
@@ -18,7 +20,8 @@ def cross_problems(
 ) -> list[Problem]:
     """Every problem between tables of a document whose secrets are resolved; `whole`: none of them is missing."""
     client = _client(document, lines, secrets, whole=whole)
-    return [*_topics(document, lines), *_timings(document, lines), *client]
+    between = [*_topics(document, lines), *_timings(document, lines), *name_problems(document, lines)]
+    return [*between, *client]
 
 
 def _tables(document: dict[str, Any], name: str) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
@@ -77,14 +80,32 @@ def _timings(document: dict[str, Any], lines: LineIndex) -> Iterator[Problem]:
         lengths = {key: length and _length_ms(table, key, length) for key, length in default.items()}
         lengths |= {key: _length_ms(table, key, 0) for key in default if key in table}
         horizon_ms, slack_ms, settle_ms = lengths["horizon"], lengths["slack"], lengths["settle"]
-        if horizon_ms is None or slack_ms is None or settle_ms is None or settle_ms <= horizon_ms + slack_ms:
+        if horizon_ms is None or slack_ms is None:
             continue
         final = format_duration(horizon_ms + slack_ms)
+        yield from _views(windows, path, horizon_ms + slack_ms, lines)
+        if settle_ms is None or settle_ms <= horizon_ms + slack_ms:
+            continue
         text = (
             f"settle {format_duration(settle_ms)} is longer than horizon + slack ({final}), after which a window "
             "cannot change. Choose a settle below it."
         )
         yield Problem(lines.line_of((*path, "settle")), Code.CONFLICT, dotted((*path, "settle")), text)
+
+
+def _views(windows: dict[str, Any], path: KeyPath, final_ms: int, lines: LineIndex) -> Iterator[Problem]:
+    """A label age at which windows are final already would show the final rows once more."""
+    views = windows.get("views")
+    for index, view in enumerate(views if isinstance(views, list) else ()):
+        try:
+            age_ms = maturity_ms(view) if isinstance(view, str) else None
+        except ValueError:
+            continue
+        if age_ms is not None and age_ms >= final_ms:
+            at: KeyPath = ("windows", "views", index)
+            final = f"{dotted(path)} (horizon + slack {format_duration(final_ms)})"
+            text = f'at the age of "{view}" windows of {final} are final, and so shown already. Choose a lower age.'
+            yield Problem(lines.line_of(at), Code.CONFLICT, dotted(at), text)
 
 
 def _client(document: dict[str, Any], lines: LineIndex, secrets: tuple[str, ...], *, whole: bool) -> Iterator[Problem]:

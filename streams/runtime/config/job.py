@@ -28,7 +28,10 @@ from streams.runtime.config.specs import dimensions_of, ledger_spec, mapping_spe
 from streams.runtime.config.values import Start
 from streams.runtime.errors import ConfigError
 
-TopicNoun = Literal["windows", "classes", "confusion", "rejects", "audit", "ledger", "tallies", "checkpoints", "status"]
+TopicNoun = Literal[
+    "windows", "classes", "confusion", "drift", "calibration", "delays", "groups", "label_sources", "samples",
+    "rejects", "audit", "ledger", "tallies", "checkpoints", "status",
+]  # fmt: skip
 """The job's own topics; `Config.topic` gives their names."""
 
 DEFAULTS_FILE = "(defaults)"

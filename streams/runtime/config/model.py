@@ -7,7 +7,7 @@ here reads files, the environment or a clock. Each key is described in docs/conf
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from streams.formats.classes import ClassNames
 from streams.formats.expressions import MappingError
@@ -15,8 +15,19 @@ from streams.formats.spec import ClassSpec, Limits
 from streams.ledger.spec import MAX_GROUPS, LedgerSpec, Timing
 from streams.runtime.config.durations import UNITS_MS
 from streams.runtime.config.problems import Code, problem
+from streams.runtime.config.settings_tables import (
+    CostTable,
+    DriftTable,
+    GroupsTable,
+    ModelReferenceTable,
+    ReferenceTable,
+    SamplesTable,
+    ScoresTable,
+)
+from streams.runtime.config.table import Table
 from streams.runtime.config.values import (
     Candidates,
+    Detail,
     DimensionName,
     Duration,
     DurationOrZero,
@@ -26,17 +37,12 @@ from streams.runtime.config.values import (
     StartValue,
     Tick,
     TopicName,
+    View,
     Window,
 )
 
 _LIMITS, _LEDGER, _TIMING = Limits(), LedgerSpec(), Timing()
 _MINUTE_MS, _HOUR_MS, _DAY_MS = UNITS_MS["m"], UNITS_MS["h"], UNITS_MS["d"]
-
-
-class Table(BaseModel):
-    """A table of the file: closed, frozen, and nothing is converted silently."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
 def _property_values(value: object) -> object:
@@ -54,7 +60,7 @@ class KafkaTable(Table):
     group_protocol: Literal["classic", "consumer"] = "classic"
     replication: int = Field(default=1, ge=1, le=32_767)
     create_topics: bool = True
-    client: Annotated[dict[str, str], BeforeValidator(_property_values)] = {}
+    client: Annotated[dict[str, str], BeforeValidator(_property_values)] = Field(default={})
 
 
 class PredictionMapTable(Table):
@@ -88,7 +94,7 @@ class PredictionsTable(Table):
     start: StartValue = "earliest"
     map: PredictionMapTable = PredictionMapTable()
     segments: dict[DimensionName, Candidates] | None = None
-    required: list[Literal["model", "version", "score", "scope", "delivery"]] = []
+    required: list[Literal["model", "version", "score", "scope", "delivery"]] = Field(default=[])
     default_model: str = Field(default="default", min_length=1)
     default_version: str = Field(default="(none)", min_length=1)
 
@@ -105,16 +111,17 @@ class LabelsTable(Table):
     topic: TopicName
     start: StartValue = "earliest"
     map: LabelMapTable = LabelMapTable()
-    ranks: dict[str, Annotated[int, Field(ge=0, le=255)]] = {}
+    ranks: dict[str, Annotated[int, Field(ge=0, le=255)]] = Field(default={})
+    human: list[Annotated[str, Field(min_length=1)]] = Field(default=[])
     delete_when: Annotated[dict[Expression, list[str | int | bool]], BeforeValidator(_values_listed)] | None = None
-    required: list[Literal["source", "scope", "delivery"]] = []
+    required: list[Literal["source", "scope", "delivery"]] = Field(default=[])
 
 
 class ClassesTable(Table):
     """`[classes]`: how class names of both sides become the same text."""
 
-    aliases: dict[str, list[str]] = {}
-    expected: list[str] = []
+    aliases: dict[str, list[str]] = Field(default={})
+    expected: list[str] = Field(default=[])
     unknown: Literal["keep", "reject"] = "keep"
     positive: str | None = None
 
@@ -140,10 +147,12 @@ class ClassesTable(Table):
 class ModelTable(Table):
     """`[models."NAME"]`: what is different for one model."""
 
-    expected_classes: list[str] = []
+    expected_classes: list[str] = Field(default=[])
     horizon_ms: Duration | None = Field(default=None, alias="horizon")
     slack_ms: DurationOrZero | None = Field(default=None, alias="slack")
     settle_ms: DurationOrZero | None = Field(default=None, alias="settle")
+    reference: ModelReferenceTable = ModelReferenceTable()
+    cost: CostTable | None = None
 
 
 class SegmentsTable(Table):
@@ -157,11 +166,21 @@ class WindowsTable(Table):
 
     pane_ms: Seconds = Field(default=_LEDGER.pane_ms, alias="pane")
     origin_ms: DurationOrZero = Field(default=0, alias="origin")
+    detail_ms: Detail | None = Field(default=None, alias="detail")
     sizes: list[Window] = Field(default=["1h", "24h", "7d"], min_length=1, max_length=32)
     horizon_ms: Duration = Field(default=_TIMING.horizon_ms, alias="horizon")
     slack_ms: DurationOrZero = Field(default=_TIMING.slack_ms, alias="slack")
     settle_ms: DurationOrZero = Field(default=_TIMING.settle_ms, alias="settle")
     min_support: int = Field(default=5, ge=0)
+    views: list[View] = Field(default=[], max_length=9)
+
+    @model_validator(mode="after")
+    def _views_are_told_apart(self) -> Self:
+        for number, view in enumerate(self.views):
+            if view in self.views[:number]:
+                text = f'the view "{view}" is there twice. Name every view once.'
+                raise problem(Code.CONFLICT, text, ("views", number))
+        return self
 
 
 class TimeTable(Table):
@@ -228,11 +247,17 @@ class Document(Table):
     prefix: TopicName | None = None
     privacy_key: Annotated[str, AfterValidator(_key_is_long)] = Field(default="", repr=False)
     kafka: KafkaTable = Field(default=KafkaTable(), repr=False)
-    predictions: list[PredictionsTable] = []
-    labels: list[LabelsTable] = []
+    predictions: list[PredictionsTable] = Field(default=[])
+    labels: list[LabelsTable] = Field(default=[])
     classes: ClassesTable = ClassesTable()
-    models: dict[str, ModelTable] = {}
+    models: dict[str, ModelTable] = Field(default={})
     segments: SegmentsTable = SegmentsTable()
+    scores: ScoresTable = ScoresTable()
+    samples: SamplesTable = SamplesTable()
+    reference: ReferenceTable = ReferenceTable()
+    drift: DriftTable = DriftTable()
+    cost: CostTable | None = None
+    groups: GroupsTable = GroupsTable()
     windows: WindowsTable = WindowsTable()
     time: TimeTable = TimeTable()
     ledger: LedgerTable = LedgerTable()

@@ -15,6 +15,8 @@ from streams.formats.spec import (
 from streams.ledger.spec import LedgerSpec, Timing
 from streams.quality.spec import QualitySpec, parse_window
 from streams.runtime.config.model import Document, LabelMapTable, LabelsTable, PredictionMapTable, PredictionsTable
+from streams.runtime.config.settings import settings_of
+from streams.runtime.config.values import LABEL_TIME, maturity_ms, usual_detail_ms
 
 _DEFAULT_DELETE_WHEN = MappingSpec(Kind.LABEL, ()).delete_when
 
@@ -90,6 +92,10 @@ def quality_spec(document: Document, dimensions: tuple[str, ...]) -> QualitySpec
         max_segment_values=document.segments.max_values,
         ledger_partitions=document.ledger.partitions,
         min_support=windows.min_support,
+        detail_ms=_detail_ms(document),
+        label_time=LABEL_TIME in windows.views,
+        maturities_ms=_maturities_ms(document),
+        settings=settings_of(document),
     )
 
 
@@ -122,6 +128,16 @@ def _limits(document: Document) -> Limits:
         max_name_chars=limits.name_chars,
         max_skew_ms=document.time.max_skew_ms,
     )
+
+
+def _detail_ms(document: Document) -> int:
+    windows = document.windows
+    return usual_detail_ms(windows.pane_ms) if windows.detail_ms is None else windows.detail_ms
+
+
+def _maturities_ms(document: Document) -> tuple[int, ...]:
+    """The label ages of the views, ascending."""
+    return tuple(sorted(age for view in document.windows.views if (age := maturity_ms(view)) is not None))
 
 
 def _timing(document: Document) -> Timing:

@@ -14,7 +14,8 @@ from streams.formats.access import compile_access
 from streams.formats.classes import ClassNames
 from streams.formats.expressions import ExpressionError
 from streams.formats.spec import ClassSpec
-from streams.quality.spec import parse_window
+from streams.ledger.spec import HOUR, SECOND
+from streams.quality.spec import format_length, parse_window
 from streams.runtime.config.durations import format_duration, parse_duration
 from streams.runtime.config.problems import Code, problem
 
@@ -71,6 +72,67 @@ def _window(value: str, info: ValidationInfo) -> str:
 
 Window = Annotated[str, AfterValidator(_window)]
 """Windows by name: "24h" tumbles, "24h/1h" slides."""
+
+
+def usual_detail_ms(pane_ms: int) -> int:
+    """The grain of what is counted in detail when nobody says: an hour, or the next multiple of the pane.
+
+    >>> usual_detail_ms(300_000), usual_detail_ms(420_000), usual_detail_ms(7_200_000)
+    (3600000, 3780000, 7200000)
+    """
+    return -(-HOUR // pane_ms) * pane_ms
+
+
+def _of_panes(value: int, info: ValidationInfo) -> int:
+    pane_ms = info.data.get("pane_ms")
+    if pane_ms and value % pane_ms:
+        raise problem(
+            Code.WINDOW,
+            f"the detail {format_duration(value)} is not a multiple of the pane {format_duration(pane_ms)}, so what is "
+            f'counted could not be kept together. Write "{format_duration(-(-value // pane_ms) * pane_ms)}".',
+        )
+    return value
+
+
+Detail = Annotated[Seconds, AfterValidator(_of_panes)]
+"""A length of whole panes (validated before it), in ms."""
+
+LABEL_TIME = "label_time"
+"""The view that counts a label when it was delivered."""
+
+_MATURITY = "maturity-"
+
+
+def maturity_ms(view: str) -> int | None:
+    """The label age of a view such as "maturity-24h", in ms; None for another view.
+
+    Raises:
+        ValueError: The age is not one, or not of whole seconds.
+    """
+    if not view.startswith(_MATURITY):
+        return None
+    age_ms = parse_duration(view.removeprefix(_MATURITY))
+    if age_ms < SECOND or age_ms % SECOND:
+        raise ValueError(f"{view!r} is not of whole seconds")
+    return age_ms
+
+
+def _view(value: str) -> str:
+    """A view with its canonical name: "maturity-1d" is "maturity-24h"."""
+    try:
+        age_ms = maturity_ms(value)
+    except ValueError as error:
+        raise problem(Code.WINDOW, f"{error}, so it is no label age. Write one such as {_MATURITY}24h.") from None
+    if age_ms is not None:
+        return f"{_MATURITY}{format_length(age_ms)}"
+    if value != LABEL_TIME:
+        text = f'"{value[:60]}" is not a view. Write "{LABEL_TIME}", or "{_MATURITY}24h" with any label age.'
+        raise problem(Code.WINDOW, text)
+    return value
+
+
+View = Annotated[str, AfterValidator(_view)]
+"""A view besides that of the time of the prediction: "label_time", or "maturity-" and a label age."""
 
 
 def _start(value: object) -> Start:

@@ -83,7 +83,7 @@ def written(field: FieldInfo, name: str) -> str:
         return str(default).lower()
     if isinstance(default, int) and name.endswith("_ms"):
         return f'"{format_duration(default)}"'
-    return str(default).replace("'", '"') if isinstance(default, (list, dict, int)) else f'"{default}"'
+    return str(default).replace("'", '"') if isinstance(default, (list, dict, int, float)) else f'"{default}"'
 
 
 def defaults() -> Iterator[tuple[str, str]]:
@@ -119,9 +119,14 @@ def test_the_example_can_be_loaded_with_every_setting_in_use() -> None:
 
 
 def test_settings_of_the_example_that_are_said_to_be_defaults_are() -> None:
-    unset = re.compile(r'"|privacy_key|positive|aliases|cache_dir|max_held_bytes')
+    unset = re.compile(r'"|privacy_key|positive|aliases|cache_dir|max_held_bytes|favourable')
     lines = [row for row in uncommented().splitlines() if not unset.match(row)]
-    text = re.sub(r"^\[(models|labels\.ranks).*?\n(?=\[)", "", "\n".join(lines), flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(
+        r"^\[(models|labels\.ranks|reference\.training|cost).*?\n(?=\[)",
+        "",
+        "\n".join(lines),
+        flags=re.DOTALL | re.MULTILINE,
+    )
     ours = parse(text, "all.toml", {})
     usual = parse('[[predictions]]\ntopic = "predictions"\n[[labels]]\ntopic = "labels"', "usual.toml", {})
     assert ours.pinned() == usual.pinned()
