@@ -14,7 +14,7 @@ import numpy as np
 from streams.formats.access import Access
 from streams.formats.columns import Records
 from streams.formats.expressions import Root
-from streams.formats.layout import ID_TYPE, NAME_TYPE, SCORE_TYPE, TIME_TYPE, Layout, Path, overlapping
+from streams.formats.layout import ID_TYPE, NAME_TYPE, SCORE_TYPE, TIME_TYPE, Layout, Path, is_field_name, overlapping
 from streams.formats.mapping import Field, Mapping
 from streams.formats.name_columns import ODD
 from streams.formats.payload import load_object
@@ -43,7 +43,7 @@ def is_columnar(access: Access, role: str) -> bool:
     if any(pipe.name not in pipes for pipe in expression.pipes):
         return False
     if expression.root is Root.VALUE:
-        return bool(expression.steps) and all(type(step) is str for step in expression.steps)
+        return bool(expression.steps) and all(type(step) is str and is_field_name(step) for step in expression.steps)
     if role in {"time", "delivery"}:
         return expression.is_record_time
     if role in {"score", "delete_when"} or expression.is_record_time or expression.steps == ("offset",):
@@ -62,7 +62,7 @@ class ColumnPlan:
         clashing = overlapping(_path(a) for f in every for a in f.candidates if _is_path(a) and is_columnar(a, f.name))
         self._clashing = clashing
         self._prefix = {name: self._columnar(field) for name, field in self._fields.items()}
-        self.maps = ScoreMaps()
+        self.maps = ScoreMaps(whole=mapping.kept.keep > 0)
         self._deletes = [access for field in deletes for access in self._columnar(field)]
         self.possible = all(self._prefix.values()) and len(self._deletes) == len(deletes)
         self.depth = dict.fromkeys(self._prefix, 0)

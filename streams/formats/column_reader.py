@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from streams.formats.access import Access
 from streams.formats.column_plan import Cells, ColumnPlan
-from streams.formats.columns import Decoded, Group, Records
+from streams.formats.columns import Decoded, Group, Kept, Records
 from streams.formats.mapping import NO_NAME, Field, Mapping
 from streams.formats.name_columns import ODD, Distinct, Names, clean_name, distinct, id_keys, resolve
 from streams.formats.reasons import Kind
 from streams.formats.record_reader import SCOPE_SEPARATOR, matches
-from streams.formats.score_columns import score_column
+from streams.formats.score_columns import kept_column, score_column
 from streams.formats.time_columns import TimeColumn
 from streams.formats.values import Unreadable
 
@@ -50,7 +50,7 @@ class ColumnReader:
         if len(cells.misfits) > _HOLES * n and self.plan.learn(records, cells.misfits):
             cells = Cells(self.plan, records)
         if not len(cells.at):
-            return Part(cells.at, _empty(self._mapping.spec.kind)), list(range(n))
+            return Part(cells.at, _empty(self._mapping)), list(range(n))
         batch = _Batch(self._mapping, self.plan, cells, now_ms)
         part = batch.part(records)
         if int(batch.holes.sum()) > _HOLES * n:
@@ -94,7 +94,7 @@ class _Batch:
                 self._leave_deletions(access, wanted)
         else:
             rows.group, rows.groups = self._groups()
-            rows.confidence = self._confidence(spelled, rows.cls, rows.classes)
+            rows.confidence, rows.kept = self._scores(spelled, rows.cls, rows.classes)
         return Part(self.at, rows) if not self.odd.any() else self._kept(rows)
 
     def _keys(self) -> list[bytes]:
@@ -189,7 +189,9 @@ class _Batch:
             groups = [(*groups[c // len(names.names)], names.names[c % len(names.names)]) for c in present]
         return combined.astype(np.uint32), [Group(g[0], g[1], g[2:]) for g in groups]
 
-    def _confidence(self, spelled: Distinct, cls: NDArray[np.uint16], classes: list[str]) -> NDArray[np.uint16]:
+    def _scores(
+        self, spelled: Distinct, cls: NDArray[np.uint16], classes: list[str]
+    ) -> tuple[NDArray[np.uint16], Kept | None]:
         field = self.mapping.score
         column = self._first(field)
         kinds = set(map(type, column))
@@ -203,7 +205,8 @@ class _Batch:
         if odd is not None:
             self.odd |= odd
             self.holes |= odd
-        return confidence
+        kept = self.mapping.kept
+        return confidence, kept_column(column, (cls, classes), kept, self.plan.maps) if kept.keep else None
 
     def _times(self, field: Field) -> NDArray[np.int64]:
         column = self._time_column(field)
@@ -259,6 +262,7 @@ class _Batch:
         for name in columns:
             column = getattr(rows, name)
             setattr(rows, name, column[keep] if len(column) else column)
+        rows.kept = rows.kept and rows.kept.rows(keep)
         rows.keys = [key for key, kept in zip(rows.keys, keep.tolist(), strict=True) if kept]
         return Part(self.at[keep], rows)
 
@@ -274,6 +278,7 @@ def _renumbered(codes: NDArray[np.int64], bound: int) -> tuple[list[int], NDArra
     return np.flatnonzero(seen).tolist(), number[codes]
 
 
-def _empty(kind: Kind) -> Decoded:
+def _empty(mapping: Mapping) -> Decoded:
     none = np.zeros(0, np.int64)
-    return Decoded(kind, [], none, none, none, np.zeros(0, np.uint16), [])
+    kept = mapping.kept.none(0) if mapping.kept.keep else None
+    return Decoded(mapping.spec.kind, [], none, none, none, np.zeros(0, np.uint16), [], kept=kept)

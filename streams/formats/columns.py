@@ -5,6 +5,7 @@ Both are plain columns so that everything after the decoder works on a whole bat
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,10 @@ NO_CONFIDENCE = 0xFFFF
 
 CONFIDENCE_SCALE = 60_000
 """Confidence is held in fixed point, `round(confidence * CONFIDENCE_SCALE)`, so that sums stay exact integers."""
+
+
+NO_KEPT = 0xFFFFFFFF
+"""The code of a class where a row keeps no further score."""
 
 
 @dataclass(slots=True)
@@ -47,13 +52,41 @@ class Group:
 
 
 @dataclass(slots=True)
+class Kept:
+    """The scores that n rows keep: `codes` (n, keep) index `names`, highest score first, NO_KEPT: no further one.
+
+    `scores` (n, keep) are in fixed point, 0 where there is none. `squares` (n,) is the sum over all classes of p^2 in
+    1/CONFIDENCE_SCALE^2 where the scores are a distribution of which every class with a probability is kept, else 0.
+    """
+
+    codes: NDArray[np.uint32]
+    scores: NDArray[np.uint16]
+    squares: NDArray[np.uint32]
+    names: list[str]
+
+    def rows(self, at: NDArray[Any] | slice) -> "Kept":
+        """Some of the rows, under the same names."""
+        return Kept(self.codes[at], self.scores[at], self.squares[at], self.names)
+
+    def put(self, at: NDArray[np.int64], part: "Kept") -> None:
+        """Write the rows of `part` at `at`."""
+        place = {name: code for code, name in enumerate(self.names)}
+        recoded = [place.setdefault(name, len(place)) for name in part.names]
+        self.names = list(place)
+        codes = np.array([*recoded, NO_KEPT], np.uint32)
+        self.codes[at] = codes[np.minimum(part.codes, len(recoded))]
+        self.scores[at], self.squares[at] = part.scores, part.squares
+
+
+@dataclass(slots=True)
 class Decoded:
     """The rows of a batch that could be decoded, as columns of equal length n, and the records that could not.
 
     `keys[i]` is the join key `scope + id` as bytes (see `Decoder`), `offset` the source offset of each row,
     `time` the event time of a prediction or the label time of a label, `delivered` the time of delivery (all ms).
     `group` and `confidence` are set for predictions, `rank` (label source rank) and `label_source` for labels;
-    codes index the dictionaries of this batch. `cls` is `NO_CLASS` for a deletion.
+    codes index the dictionaries of this batch. `cls` is `NO_CLASS` for a deletion. `kept` are the scores that
+    predictions keep, None where the mapping keeps none.
     """
 
     kind: Kind
@@ -70,6 +103,7 @@ class Decoded:
     label_source: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(0, np.uint16))
     label_sources: list[str] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    kept: Kept | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -80,5 +114,5 @@ class Decoded:
         return Decoded(
             self.kind, self.keys[rows], self.offset[rows], self.time[rows], self.delivered[rows], self.cls[rows],
             self.classes, self.group[rows], self.groups, self.confidence[rows], self.rank[rows],
-            self.label_source[rows], self.label_sources,
+            self.label_source[rows], self.label_sources, kept=self.kept and self.kept.rows(rows),
         )  # fmt: skip

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.formats.column_reader import ColumnReader, Part
-from streams.formats.columns import NO_CLASS, Decoded, Group, Records
+from streams.formats.columns import NO_CLASS, Decoded, Group, Kept, Records
 from streams.formats.mapping import compile_mapping
 from streams.formats.reasons import Kind, Rejected
 from streams.formats.record_reader import RecordReader, Row
@@ -38,6 +38,7 @@ class Decoder:
         self.spec = spec
         self.dimensions: tuple[str, ...] = mapping.dimensions
         self.needs: frozenset[str] = mapping.needs
+        self._kept = mapping.kept
         self._records = RecordReader(mapping)
         columns = ColumnReader(mapping)
         self._columns = columns if columns.plan.possible and not _reference_only else None
@@ -69,7 +70,10 @@ class Decoder:
                 rows.append(row)
             else:
                 rejected.append(row)
-        return _columns_of(self.spec.kind, records, rows, rejected)
+        part = _columns_of(self.spec.kind, records, rows, rejected)
+        if self._kept.keep:
+            part.rows.kept = self._kept.rows([row.kept for row in rows])
+        return part
 
 
 def _columns_of(kind: Kind, records: Records, rows: list[Row], rejected: list[Rejected]) -> Part:
@@ -131,7 +135,24 @@ def _merged(a: Part, b: Part) -> Decoded:
         both(x.label_source, np.array(resourced, np.uint16)[y.label_source]),
         sources,
         y.rejected,
+        _kept(x.kept, y.kept, order),
     )
+
+
+def _kept(first: Kept | None, second: Kept | None, order: NDArray[np.int64]) -> Kept | None:
+    """The scores that both parts keep, in the order of the batch."""
+    if first is None or second is None:
+        return None
+    place = np.argsort(order, kind="stable")
+    n = len(first.squares)
+    width = first.codes.shape[1]
+    kept = Kept(
+        np.empty((len(order), width), np.uint32), np.empty((len(order), width), np.uint16),
+        np.empty(len(order), np.uint32), [],
+    )  # fmt: skip
+    kept.put(place[:n], first)
+    kept.put(place[n:], second)
+    return kept
 
 
 def _united(first: list[T], second: list[T]) -> tuple[list[T], list[int]]:

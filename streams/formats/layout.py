@@ -4,6 +4,7 @@ What is not read is never built, which makes decoding two to three times as fast
 that does not fit the types is not wrong, it is only left to the reference reader.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any
@@ -21,6 +22,8 @@ _MISFITS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError)
 """What a decoder raises for bytes that do not fit: malformed, wrong type, bad UTF-8, too deep, or a null value."""
 
 
+_UNSPELLABLE = re.compile('["\\\\\x00-\x1f\ud800-\udfff]')
+
 _CHUNK = 1_000  # messages
 _REFUSED = b""  # stands for a value that must not be parsed; it fits no layout
 
@@ -31,6 +34,11 @@ _TAKE: tuple[Callable[[list[Any]], list[Any]], ...] = (
     lambda rows: [r.f6 for r in rows], lambda rows: [r.f7 for r in rows], lambda rows: [r.f8 for r in rows],
     lambda rows: [r.f9 for r in rows], lambda rows: [r.f10 for r in rows], lambda rows: [r.f11 for r in rows],
 )  # fmt: skip
+
+
+def is_field_name(text: str) -> bool:
+    """Whether a struct can have a field of this JSON name; msgspec refuses those that JSON writes with an escape."""
+    return _UNSPELLABLE.search(text) is None
 
 
 def overlapping(paths: Iterable[Path]) -> set[Path]:

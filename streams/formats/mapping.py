@@ -11,6 +11,7 @@ from typing import Any
 from streams.formats.access import Access, Message, compile_access
 from streams.formats.classes import ClassNames
 from streams.formats.expressions import ExpressionError, MappingError, Root
+from streams.formats.kept_scores import KeptScores
 from streams.formats.reasons import Kind
 from streams.formats.scores import Scores
 from streams.formats.spec import Candidates, MappingSpec
@@ -19,6 +20,7 @@ NO_NAME = "(none)"
 """The value of a segment, and the source of a label, that the record does not say."""
 
 RECORD_TIME = "kafka.timestamp"
+MOST_KEPT_SCORES = 16
 FIELDS = {
     Kind.PREDICTION: ("id", "time", "model", "version", "class", "score", "delivery", "scope"),
     Kind.LABEL: ("id", "time", "class", "source", "delivery", "scope"),
@@ -55,6 +57,7 @@ class Mapping:
     spec: MappingSpec
     classes: ClassNames
     scores: Scores
+    kept: KeptScores
     id: Field
     time: Field
     cls: Field
@@ -104,6 +107,7 @@ def compile_mapping(spec: MappingSpec, dimensions: Sequence[str] = ()) -> Mappin
         spec=spec,
         classes=classes,
         scores=Scores(spec.classes, classes),
+        kept=KeptScores(spec.keep_scores, spec.classes, classes),
         id=known("id", required=True),
         time=known("time", required=True),
         cls=known("class", required=True),
@@ -152,6 +156,10 @@ def _check(
     for name in segments:
         if dimensions and name not in dimensions:
             raise MappingError(f"the segment {name!r} is not among the dimensions {', '.join(dimensions)}")
+    if type(spec.keep_scores) is not int or not 0 <= spec.keep_scores <= MOST_KEPT_SCORES:
+        raise MappingError(f"keep_scores is {spec.keep_scores!r}, expected 0 to {MOST_KEPT_SCORES}")
+    if spec.kind is Kind.LABEL and spec.keep_scores:
+        raise MappingError("labels have no scores to keep")
     for source, rank in spec.ranks:
         if type(rank) is not int or not 0 <= rank <= 255:
             raise MappingError(f"the rank of {source!r} is {rank!r}, expected 0 to 255")

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from streams.formats.access import Message
 from streams.formats.columns import NO_CONFIDENCE, Group, Records
 from streams.formats.expressions import Root
+from streams.formats.kept_scores import NOTHING, RowScores
 from streams.formats.mapping import NO_NAME, Field, Mapping
 from streams.formats.payload import load_object
 from streams.formats.reasons import Kind, Reason, Rejected
@@ -34,6 +35,7 @@ class Row:
     confidence: int = NO_CONFIDENCE
     source: str = NO_NAME
     rank: int = 0
+    kept: RowScores = NOTHING
 
 
 class RecordReader:
@@ -80,7 +82,8 @@ class RecordReader:
             self._filled(mapping.version, message, mapping.spec.default_version),
             tuple(self._name(segment, message, NO_NAME) for segment in mapping.segments),
         )
-        return Row(index, key, time, delivered, cls, group, self._confidence(message, raw, cls))
+        confidence, kept = self._scores(message, raw, cls)
+        return Row(index, key, time, delivered, cls, group, confidence, kept=kept)
 
     def _tombstone(self, message: Message, index: int, now_ms: int | None) -> Row:
         """A null value deletes the label of the id in the record's key, at the record's time."""
@@ -139,16 +142,17 @@ class RecordReader:
             raise Unreadable(Reason.TIME_AHEAD, f"{field} is {ms - now_ms} ms ahead of the reader's clock")
         return ms
 
-    def _confidence(self, message: Message, raw: Any, cls: str) -> int:
-        """The confidence in the class; a score that cannot be read is none, one that is required must be there."""
+    def _scores(self, message: Message, raw: Any, cls: str) -> tuple[int, RowScores]:
+        """The confidence in the class and the scores to keep; a score that is required must be there, if unreadable."""
         field = self._mapping.score
         try:
             score = field.value(message)
         except Unreadable:
-            return NO_CONFIDENCE
+            return NO_CONFIDENCE, NOTHING
         if score is None:
-            return _missing(field) if field.required else NO_CONFIDENCE
-        return self._mapping.scores.confidence(score, as_text(raw) or "", cls)
+            return _missing(field) if field.required else (NO_CONFIDENCE, NOTHING)
+        kept = self._mapping.kept.of(score, cls) if self._mapping.kept.keep else NOTHING
+        return self._mapping.scores.confidence(score, as_text(raw) or "", cls), kept
 
     def _is_deletion(self, message: Message) -> bool:
         return any(matches(access.read(message), values) for access, values in self._mapping.deletes)

@@ -12,8 +12,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.formats.columns import NO_CONFIDENCE
-from streams.formats.layout import SCORE_TYPE
+from streams.formats.columns import NO_CONFIDENCE, Kept
+from streams.formats.kept_scores import KeptScores
+from streams.formats.layout import SCORE_TYPE, is_field_name
 from streams.formats.name_columns import Bools, Distinct
 from streams.formats.scores import Scores
 from streams.formats.values import as_text
@@ -23,9 +24,13 @@ _UNKNOWN = 1 / 50  # the share of a batch whose class its map does not spell, fr
 
 
 class ScoreMaps:
-    """The spellings that score maps of one mapping have, as far as it has learned, and the type to read them with."""
+    """The spellings that score maps of one mapping have, as far as it has learned, and the type to read them with.
 
-    def __init__(self) -> None:
+    `whole`: every number of a map is wanted, so a map with a key that was not learned does not fit.
+    """
+
+    def __init__(self, *, whole: bool = False) -> None:
+        self._whole = whole
         self.keys: dict[str, str] = {}  # spelling -> name of the struct's field
         self._as_structs = True
 
@@ -35,7 +40,8 @@ class ScoreMaps:
             return
         for name in score:
             self.keys.setdefault(name, f"k{len(self.keys)}")
-        self._as_structs = as_text(cls) in score and len(self.keys) <= _MOST_KEYS
+        named = len(self.keys) <= _MOST_KEYS and all(map(is_field_name, score))
+        self._as_structs = named and as_text(cls) in score
 
     @property
     def shape(self) -> tuple[int, bool]:
@@ -48,7 +54,8 @@ class ScoreMaps:
             return SCORE_TYPE
         fields = [(name, float | None, None) for name in self.keys.values()]
         rename = {name: key for key, name in self.keys.items()}
-        return msgspec.defstruct("Scores", fields, gc=False, rename=rename) | float | None
+        struct = msgspec.defstruct("Scores", fields, gc=False, rename=rename, forbid_unknown_fields=self._whole)
+        return struct | float | None
 
     def numbers(self, maps: list[Any], spelled: Distinct) -> NDArray[np.float64]:
         """The number of each struct's key that is spelled like the row's class; NaN where there is none."""
@@ -57,6 +64,33 @@ class ScoreMaps:
         if int(np.isnan(found).sum()) > _UNKNOWN * len(found):
             self._as_structs = False
         return found
+
+    def columns(self, maps: list[Any]) -> list[tuple[str, NDArray[np.float64]]]:
+        """Each key and its number in every struct; NaN where it is not there."""
+        keys = [(key, attrgetter(name)) for key, name in self.keys.items()]
+        return [(key, np.array([get(m) for m in maps], np.float64)) for key, get in keys]
+
+
+def kept_column(
+    column: list[Any], names: tuple[NDArray[np.uint16], list[str]], scores: KeptScores, maps: ScoreMaps
+) -> Kept:
+    """The scores that rows keep. `names` are the codes and classes; rows that are odd may keep anything."""
+    codes, classes = names
+    kinds = set(map(type, column))
+    if kinds <= {float, type(None)}:
+        return scores.numbers(np.array(column, np.float64), codes, classes)
+    if len(kinds) > 1:
+        kept = scores.none(len(column))
+        for kind in sorted(kinds - {type(None)}, key=str):
+            at = np.array([i for i, score in enumerate(column) if type(score) is kind], np.int64)
+            kept.put(at, kept_column([column[i] for i in at.tolist()], (codes[at], classes), scores, maps))
+        return kept
+    if kinds == {dict}:
+        predicted = [classes[code] for code in codes.tolist()]
+        return scores.rows([scores.of(score, cls) for score, cls in zip(column, predicted, strict=True)])
+    if issubclass(kinds.pop(), msgspec.Struct):
+        return scores.columns(maps.columns(column), len(column))
+    return scores.none(len(column))
 
 
 def score_column(

@@ -72,7 +72,8 @@ class MappingSpec:
     `fields` and `segments` map names to candidates. `delete_when` is an expression and the values that make a label
     record a deletion. `ranks` gives label sources their rank, 0..255, default 0: the greatest wins. `scopes` is set
     when several models share ids: the field "scope" then keeps them apart. `default_model` and `default_version`
-    stand in when the fields are absent; None makes the field required.
+    stand in when the fields are absent; None makes the field required. Of a prediction's scores `keep_scores` (0 to
+    16) are kept, 0: none (`streams.formats.kept_scores` says what of).
     """
 
     kind: Kind
@@ -88,6 +89,7 @@ class MappingSpec:
     limits: Limits = field(default_factory=Limits)
     default_model: str | None = "default"
     default_version: str | None = "(none)"
+    keep_scores: int = 0
 
 
 def default_mapping(kind: Kind) -> MappingSpec:

@@ -1,6 +1,7 @@
 """The columnar reader and the reference say the same of any records; no bytes make a decoder raise."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -11,7 +12,7 @@ from streams.formats.columns import Records
 from streams.formats.decoder import Decoder
 from streams.formats.reasons import Kind
 from streams.formats.spec import ClassSpec, Limits, MappingSpec, default_mapping
-from tests.support.formats import BASE, LABEL_BASE, SHARED, lines, rows_of
+from tests.support.formats import BASE, LABEL_BASE, SHARED, kept_of, lines, rows_of
 
 NOW = 1_700_000_000_000
 
@@ -54,7 +55,19 @@ PIPED = MappingSpec(
     ),
     segments=(("segment", ("value.segment | lower", "value.scores")),),
 )
-SPECS = [default_mapping(Kind.PREDICTION), default_mapping(Kind.LABEL), RICH, LABELS, PIPED]
+KEPT = [
+    replace(default_mapping(Kind.PREDICTION), keep_scores=2),
+    replace(RICH, keep_scores=3),
+    replace(RICH, classes=replace(RICH.classes, expected=("yes", "no"), unknown="reject"), keep_scores=1),
+    replace(PIPED, keep_scores=16),
+]
+SPECS = [default_mapping(Kind.PREDICTION), default_mapping(Kind.LABEL), RICH, LABELS, PIPED, *KEPT]
+
+
+def shares(counts: list[int]) -> dict[str, float]:
+    """A distribution over some classes, with ties and zeros."""
+    return {name: n / max(1, sum(counts)) for name, n in zip(["yes", "b", "no", "xx x\x7f"], counts, strict=False)}
+
 
 times = st.one_of(
     st.integers(-(10**20), 10**20),
@@ -74,7 +87,11 @@ scalars = st.one_of(
 )  # fmt: skip
 scores = st.one_of(
     scalars, st.floats(-0.1, 1.1), st.dictionaries(st.sampled_from(["yes", "no", "1", " yes ", "Y"]), scalars),
-    st.dictionaries(st.sampled_from(["yes", "no", "1"]), st.floats(0, 1)), st.lists(st.floats(0, 1), max_size=3),
+    st.dictionaries(st.sampled_from(["yes", "no", "1"]), st.floats(0, 1)),
+    st.dictionaries(st.sampled_from(["yes", "y"]) | st.characters(), st.floats(0, 1)),
+    st.lists(st.floats(0, 1), max_size=3),
+    st.floats(0, 1).map(lambda p: {"yes": p, "no": 1 - p}), st.floats(0, 1).map(lambda p: [p, 1 - p]),
+    st.lists(st.integers(0, 60), min_size=3, max_size=4).map(shares),
 )  # fmt: skip
 anything = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner)
@@ -138,6 +155,8 @@ def agree(spec: MappingSpec, decoder: Decoder, batch: Records, now_ms: int | Non
     reference = Decoder(spec, _reference_only=True).decode(batch, now_ms)
     fast = decoder.decode(batch, now_ms)
     assert rows_of(fast) == rows_of(reference)
+    assert (fast.kept is None) == (reference.kept is None) == (spec.keep_scores == 0)
+    assert kept_of(fast) == kept_of(reference)
     assert fast.rejected == reference.rejected
     assert len(fast) + len(fast.rejected) == len(batch)
     assert all(len(r.detail) <= 200 and r.detail.isprintable() for r in fast.rejected)
@@ -159,6 +178,24 @@ def test_what_a_decoder_has_learned_never_shows(found: list[Records]) -> None:
         decoder = Decoder(spec)
         for batch in found:
             agree(spec, decoder, batch, NOW)
+
+
+MAPPED = st.one_of(
+    st.floats(0, 1).map(lambda p: {"yes": p, "no": 1 - p}),
+    st.lists(st.integers(0, 3), min_size=2, max_size=4).map(shares),
+    st.dictionaries(st.sampled_from(["yes", "no", "1", "b"]), st.floats(-0.1, 1.1) | st.none()),
+    st.floats(0, 1),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(KEPT), st.lists(MAPPED, min_size=1, max_size=12))
+def test_both_readers_keep_the_same_scores(spec: MappingSpec, found: list[Any]) -> None:
+    values = [orjson.dumps(BASE | {"prediction_id": f"p-{i}", "score": score}) for i, score in enumerate(found)]
+    batch = Records("logs", 7, range(len(values)), values)
+    decoder = Decoder(spec)
+    for _ in range(3):
+        agree(spec, decoder, batch, NOW)
 
 
 @settings(max_examples=100, deadline=None)

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from streams.formats.columns import NO_CLASS, Decoded, Group, Records
+from streams.formats.columns import NO_CLASS, NO_KEPT, Decoded, Group, Records
 from streams.formats.decoder import Decoder
 from streams.formats.reasons import Kind, Reason
 from streams.formats.spec import MappingSpec, default_mapping
@@ -57,6 +57,20 @@ def rows_of(decoded: Decoded) -> list[Row]:
         else:
             source = decoded.label_sources[int(decoded.label_source[i])]
             rows.append((*head, None, None, int(decoded.rank[i]), source))
+    return rows
+
+
+def kept_of(decoded: Decoded) -> list[tuple[list[tuple[str, int]], int]]:
+    """The scores that each row keeps, as (class, fixed point), and the sum of the squares."""
+    kept = decoded.kept
+    if kept is None:
+        return []
+    assert len(kept.codes) == len(kept.scores) == len(kept.squares) == len(decoded)
+    rows = []
+    for codes, scores, squares in zip(kept.codes, kept.scores, kept.squares, strict=True):
+        there = codes != NO_KEPT
+        assert not scores[~there].any()
+        rows.append(([(kept.names[c], int(p)) for c, p in zip(codes[there], scores[there], strict=True)], int(squares)))
     return rows
 
 

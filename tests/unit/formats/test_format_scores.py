@@ -1,5 +1,6 @@
 """Classes and confidences: what the two logs call the same, through both readers."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from streams.formats.decoder import Decoder
 from streams.formats.reasons import Reason
 from streams.formats.spec import ClassSpec, MappingSpec
 from tests.support.formats import (
+    BASE,
     LABELS,
     PREDICTIONS,
     decode_one,
@@ -111,3 +113,16 @@ def test_maps_that_spell_classes_otherwise_are_learned() -> None:
     other = [message(score={"1": 0.75, "0": 0.25}) for _ in range(100)]
     for values, confidence_of_all in ((plain, 30_000), (other, 45_000), (other, 45_000), (plain, 30_000)):
         assert set(decoder.decode(records(values), None).confidence.tolist()) == {confidence_of_all}
+
+
+@pytest.mark.parametrize("key", ['"', "a\\b", "\x00", "\n", "\x7f", "\ud800", ""])
+def test_a_map_can_have_any_key(key: str) -> None:
+    value = json.dumps(BASE | {"score": {"yes": 0.25, key: 0.75}}).encode()
+    assert field_of(value, 6) == 15_000
+    quoted = json.dumps(BASE | {"predicted_class": '"x"', "score": {"yes": 0.25, '"x"': 0.75}}).encode()
+    assert field_of(quoted, 6) == 45_000
+
+
+def test_a_path_can_have_any_name() -> None:
+    spec = with_field(PREDICTIONS, "model", "value['a\"b']")
+    assert field_of(message(**{'a"b': "m"}), 5, spec).model == "m"
