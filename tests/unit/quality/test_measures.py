@@ -102,7 +102,9 @@ def test_a_retraction_leaves_nothing_of_a_class() -> None:
 def test_each_undefined_number_of_a_class_says_why() -> None:
     counts = margins_of({cell(0, 1): 1, cell(UNLABELLED, 2): 1})
     assert class_measures(counts, 0).undefined == (
-        "precision: never predicted with a label; specificity: every label is of this class"
+        "coverage: no prediction of this class; precision: never predicted with a label; precision_lower: never "
+        "predicted with a label; precision_upper: never predicted with a label; specificity: every label is of this "
+        "class"
     )
     assert class_measures(counts, 1).undefined == (
         "recall: no label of this class; recall_lower: no label of this class; recall_upper: no label of this class"
