@@ -11,13 +11,30 @@ from rich.text import Text
 from streams.runtime.kafka.tail import Row
 
 _PLACE = ("model", "model_version", "segment", "window", "window_start", "status")
-_COLUMNS: Mapping[str, tuple[str, ...]] = {
+COLUMNS: Mapping[str, tuple[str, ...]] = {
     "windows": (
         *_PLACE, "predictions", "labelled", "coverage", "balanced_accuracy", "balanced_accuracy_lower",
         "balanced_accuracy_upper", "accuracy", "undefined",
     ),
     "classes": (*_PLACE, "class", "support", "recall", "precision", "f1", "undefined"),
     "confusion": (*_PLACE, "actual", "predicted", "count"),
+    "drift": (
+        *_PLACE, "kind", "subject", "level", "incident_status", "reference", "n", "statistic", "expected", "effect",
+        "undefined",
+    ),
+    "calibration": (
+        *_PLACE, "confidence_lower", "confidence_upper", "predictions", "labelled", "confidence_mean", "accuracy",
+        "accuracy_lower", "accuracy_upper", "undefined",
+    ),
+    "delays": (*_PLACE, "class", "delay_from_s", "delay_to_s", "count"),
+    "groups": (
+        *_PLACE, "dimension", "groups", "worst_by_balanced_accuracy", "worst_balanced_accuracy", "gap", "gap_from",
+        "gap_to", "gap_q_value", "gap_significant", "undefined",
+    ),
+    "label_sources": (
+        *_PLACE, "source", "other", "labels", "agreement", "kappa", "corrections", "override_rate", "undefined",
+    ),
+    "samples": (),
     "rejects": ("topic", "partition", "offset", "reason", "detail", "late_by_ms"),
     "audit": (),
 }  # fmt: skip
@@ -68,7 +85,7 @@ class NewestRows:
     def render(self, count: int) -> Table:
         """The table of at most `count` rows."""
         shown = self.newest(count)
-        columns = _COLUMNS[self._noun] or tuple(dict.fromkeys(name for row in shown for name in row))
+        columns = COLUMNS[self._noun] or tuple(dict.fromkeys(name for row in shown for name in row))
         hidden = len(self._rows) - len(shown)
         caption = f"{len(self._rows)} keys" + (f", {hidden} older ones not shown" if hidden > 0 else "")
         table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")

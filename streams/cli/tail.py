@@ -27,11 +27,17 @@ class Noun(StrEnum):
     WINDOWS = "windows"
     CLASSES = "classes"
     CONFUSION = "confusion"
+    DRIFT = "drift"
+    CALIBRATION = "calibration"
+    DELAYS = "delays"
+    GROUPS = "groups"
+    LABEL_SOURCES = "label_sources"
+    SAMPLES = "samples"
     REJECTS = "rejects"
     AUDIT = "audit"
 
 
-_OF_A_MODEL = frozenset({Noun.WINDOWS, Noun.CLASSES, Noun.CONFUSION})
+_OF_NO_MODEL = frozenset({Noun.REJECTS, Noun.AUDIT})
 _NEWEST = 20
 
 
@@ -61,7 +67,7 @@ def tail(
 
       streams tail rejects -c quality.toml --from-start --json | jq -r .reason | sort | uniq -c
     """
-    if noun not in _OF_A_MODEL and (model is not None or segment is not None):
+    if noun in _OF_NO_MODEL and (model is not None or segment is not None):
         raise typer.BadParameter(f"rows of {noun} have no model and no segment; leave --model and --segment out.")
     client, topic_prefix = connection(config, brokers, prefix)
     found = read_rows(client, topic_name(topic_prefix, noun.value), from_start=from_start, follow=follow)

@@ -1,11 +1,16 @@
 import io
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from rich.console import Console
 
-from streams.cli.row_table import NewestRows, written
+from streams.cli.row_table import COLUMNS, NewestRows, written
+from streams.cli.tail import Noun
+from streams.runtime.config.job import TopicNoun
 from streams.runtime.kafka.tail import Row
+from tests.support.schemas import SCHEMAS, schema
+
+INTERNAL = {"ledger", "tallies", "checkpoints", "status"}
 
 
 def row(key: str, offset: int = 0, **value: Any) -> Row:
@@ -70,3 +75,13 @@ def test_square_brackets_in_a_name_are_shown_as_they_are() -> None:
 )
 def test_undefined_is_a_dash_and_never_a_zero(value: object, text: str) -> None:
     assert written(value) == text
+
+
+def test_every_output_topic_can_be_read_and_has_columns() -> None:
+    assert {noun.value for noun in Noun} == set(get_args(TopicNoun)) - INTERNAL == set(COLUMNS)
+
+
+@pytest.mark.parametrize("name", sorted(file.name.split(".")[1] for file in SCHEMAS.iterdir()))
+def test_the_columns_shown_are_fields_of_the_rows(name: str) -> None:
+    (noun,) = {name, f"{name}s", f"{name}es"} & set(COLUMNS)
+    assert set(COLUMNS[noun]) <= set(schema(name)["properties"])

@@ -132,3 +132,19 @@ def test_the_first_kept_pane_is_the_first_whose_last_window_ends_later(
         kept = [pane for pane in range(-60, 60) if spec.last_end(pane) > time_ms]
         assert spec.first_kept(time_ms) == kept[0] * 60_000
         assert kept == list(range(kept[0], 60))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"detail_ms": 90 * MINUTE, "pane_ms": 20 * MINUTE}, "not a multiple of the pane"),
+        ({"detail_ms": 0}, "not a multiple of the pane"),
+        ({"maturities_ms": (0,)}, "label ages above 0"),
+        ({"maturities_ms": (DAY, HOUR)}, "ascending"),
+        ({"maturities_ms": (HOUR, HOUR)}, "each once"),
+    ],
+)
+def test_details_are_whole_panes_and_label_ages_ascend(changes: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        QualitySpec((parse_window("24h"),), **changes)  # type: ignore[arg-type]
+    QualitySpec((parse_window("24h"),), pane_ms=20 * MINUTE, detail_ms=40 * MINUTE, maturities_ms=(HOUR, DAY))
