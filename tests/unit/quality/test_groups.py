@@ -94,7 +94,7 @@ def test_one_class_of_one_small_group_is_tested_as_the_binomial_test_does() -> N
 def test_the_worst_is_not_the_smallest_group_when_a_large_one_is_surely_worse() -> None:
     groups = {f"g{i:02d}": table([850, 850], [1000, 1000]) for i in range(9)}
     groups["bad"] = table([750, 750], [1000, 1000])
-    groups["tiny"] = table([3, 5], [5, 5])
+    groups["tiny"] = table([3, 3], [5, 5])
     said = compared(groups)
     assert said.worst_by_balanced_accuracy == said.gap_to == "bad"
 
@@ -133,6 +133,13 @@ def test_without_a_favourable_class_the_one_that_differs_most_is_told() -> None:
     said = compared({"a": table([1, 80], [50, 100]), "b": table([49, 60], [50, 100])})
     assert said.equal_opportunity_class == "c0000"
     assert said.equal_opportunity_difference == pytest.approx(0.96)
+
+
+def test_a_difference_is_told_from_the_higher_to_the_lower_even_where_the_rest_turns_them_round() -> None:
+    low = table([1_000, 0], [10_000, 0])
+    said = compared({"a": table([8_000, 0], [10_000, 0]), "b": table([5, 0], [5, 0])}, other=low)
+    assert said.equal_opportunity_difference == said.gap == pytest.approx(0.2)
+    assert (said.equal_opportunity_from, said.equal_opportunity_to) == (said.gap_from, said.gap_to) == ("b", "a")
 
 
 def test_demographic_parity_counts_predictions_without_a_label_too() -> None:
