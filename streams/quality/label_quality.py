@@ -175,11 +175,11 @@ class _Sources:
             reasons += [(name, SourceUndefined.NO_LABELS) for name in _OVERRIDES]
         if self._strange is None:
             reasons.append(("unexpected", SourceUndefined.NO_LIST))
-        return SourceMeasures(
-            source, None, labels, None, None, None, None, None, corrections, share, most, is_human,
-            overridden if is_human else None, *rate, None if self._strange is None else self.unexpected[source],
-            _explained(reasons),
-        )  # fmt: skip
+        unexpected = None if self._strange is None else self.unexpected[source]
+        overrides = (is_human, overridden if is_human else None, *rate)
+        of_source = (corrections, share, most, *overrides, unexpected)
+        nothing = (None,) * len(_OF_PAIRS)
+        return SourceMeasures._make((source, None, labels, *nothing, *of_source, _explained(reasons)))
 
 
 def _pairs(counts: Counted) -> list[tuple[str, str, Ints]]:
@@ -210,8 +210,7 @@ def _pair_row(source: str, other: str, table: Ints) -> SourceMeasures:
         reasons.append(("kappa", SourceUndefined.NO_EXPECTED_DISAGREEMENT))
     reasons += [(name, SourceUndefined.A_PAIR) for name in _OF_SOURCES]
     agreement = agreeing / labels
-    interval = wilson(agreement, labels)
-    of_pair = (source, other, labels, agreeing, agreement, *interval, kappa)
+    of_pair = (source, other, labels, agreeing, agreement, *wilson(agreement, labels), kappa)
     return SourceMeasures._make((*of_pair, *(None,) * len(_OF_SOURCES), _explained(reasons)))
 
 
