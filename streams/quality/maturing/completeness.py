@@ -80,8 +80,11 @@ def _product(part: Floats, total: Floats, share: float) -> Floats:
     a, b = np.full(k, share), np.ones(k)
     known_of_row, known_of_column = part.sum(axis=1), part.sum(axis=0)
     for _ in range(_SWEEPS):
+        before = b
         a = _ratio(known_of_row, (total * b[None, :]).sum(axis=1), share)
         b = _ratio(known_of_column, (total * a[:, None]).sum(axis=0), 1.0)
+        if np.array_equal(b, before):  # further sweeps change nothing
+            break
     product = a[:, None] * b[None, :]
     return np.where(product > 1, (total + 0.5) / (total + 1), product)
 

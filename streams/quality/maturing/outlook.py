@@ -30,6 +30,7 @@ class Unknown(StrEnum):
     FEW_MATURED_WINDOWS = "fewer than 20 matured windows"
     COVERAGE_DRIFT = "labels come at another pace than in the reference"
     NEVER_SO_EARLY = "labels of a class that never had one so early"
+    CLASS_WITHOUT_LABEL = "a predicted class has no label yet"
     NEW_CLASSES = "more than 5 % of the predictions are of classes without a reference"
     NO_ERROR_YET = "no window with an estimate matured"
 

@@ -17,7 +17,7 @@ from streams.quality.maturing import completeness, coverage, snapshot
 from streams.quality.maturing.dense import Dense, classes_of, dense, joint
 from streams.quality.maturing.estimate import estimated
 from streams.quality.maturing.generation import Generation
-from streams.quality.maturing.nowcast import interval, nowcast
+from streams.quality.maturing.nowcast import Matured, in_the_end, interval, nowcast
 from streams.quality.maturing.outlook import (
     AGES_MS,
     FEWEST_WINDOWS,
@@ -35,14 +35,14 @@ T = TypeVar("T")
 MOST_KEPT = 1_000_000
 """Counts in snapshots of unfinished windows, 8 bytes each; further snapshots are not kept and teach nothing."""
 
+_MANY_TO_COME = 5  # so many labels to come for predictions of a class without one: it will have one, and then counts
+
 _NOWCAST = (
     "coverage_model",
     "balanced_accuracy_nowcast",
     "balanced_accuracy_nowcast_lower",
     "balanced_accuracy_nowcast_upper",
 )
-
-_Nowcast = tuple[str, float, float, float]
 
 
 @dataclass
@@ -81,8 +81,9 @@ class Maturing:
         estimate = _said(self._estimate(window), ("balanced_accuracy_estimated",), unsaid)
         self._keep(start_ms, age, window, estimate)
         biased = _said(_biased(window), ("coverage_biased",), unsaid)
-        drift = _said(self._coverage_drift(age, window), ("coverage_drift",), unsaid)
-        found = _said(self._nowcast(age, window, drift), _NOWCAST, unsaid)
+        matured = self._matured(age)
+        drift = _said(_drifted(window, matured), ("coverage_drift",), unsaid)
+        found = _said(_nowcast(window, matured, drift), _NOWCAST, unsaid)
         model, balanced, lower, upper = (None,) * 4 if found is None else found
         error = _said(self._error(), ("estimate_error",), unsaid)
         why = explained(unsaid)
@@ -127,29 +128,13 @@ class Maturing:
         errors = self._older.errors + self._newer.errors
         return (self._older.error_sum + self._newer.error_sum) / errors if errors else Unknown.NO_ERROR_YET
 
-    def _coverage_drift(self, age: int, window: Dense) -> bool | Unknown:
-        if self._older.looked[age] + self._newer.looked[age] < FEWEST_WINDOWS:
-            return Unknown.FEW_MATURED_WINDOWS
-        known = self._older.known[age] + self._newer.known[age]
-        before = self._older.predictions[age] + self._newer.predictions[age]
-        found = coverage.pace(window.labelled.sum(axis=0), window.predictions, known.sum(axis=0), before)
-        p = found.p_value()
-        return p is not None and p < SIGNIFICANT
-
-    def _nowcast(self, age: int, window: Dense, drift: bool | None) -> _Nowcast | Unknown:
-        if drift is None:
-            return Unknown.FEW_MATURED_WINDOWS
-        if drift:
-            return Unknown.COVERAGE_DRIFT
-        if not window.labelled.any():
-            return Unknown.NOTHING_LABELLED
-        final = self._older.final[age] + self._newer.final[age]
-        of = completeness.fit(self._older.known[age] + self._newer.known[age], final)
-        found = None if of is None else nowcast(window.labelled, window.predictions, of, final)
-        if of is None or found is None:
-            return Unknown.NEVER_SO_EARLY
-        lower, upper = interval(found, window.labelled)
-        return of.model.value, found.balanced_accuracy, lower, upper
+    def _matured(self, age: int) -> Matured | None:
+        """The reference at an age; None with too few windows."""
+        older, newer = self._older, self._newer
+        if older.looked[age] + newer.looked[age] < FEWEST_WINDOWS:
+            return None
+        predictions = older.predictions[age] + newer.predictions[age]
+        return Matured(older.known[age] + newer.known[age], older.final[age] + newer.final[age], predictions)
 
     # ------------------------------------------------------------------ what is kept
 
@@ -272,6 +257,35 @@ def _biased(window: Dense) -> bool | Unknown:
         return Unknown.ONE_PREDICTED_CLASS
     p = coverage.two_samples(labelled, window.predictions - labelled).p_value()
     return p is not None and p < SIGNIFICANT
+
+
+def _drifted(window: Dense, matured: Matured | None) -> bool | Unknown:
+    """Whether labels come at another pace than before, by chi-square, p < 0.001."""
+    if matured is None:
+        return Unknown.FEW_MATURED_WINDOWS
+    labelled, before = window.labelled.sum(axis=0), matured.known.sum(axis=0)
+    p = coverage.pace(labelled, window.predictions, before, matured.predictions).p_value()
+    return p is not None and p < SIGNIFICANT
+
+
+def _nowcast(window: Dense, matured: Matured | None, drift: bool | None) -> tuple[str, float, float, float] | Unknown:
+    """The model, the nowcast and its interval."""
+    if matured is None:
+        return Unknown.FEW_MATURED_WINDOWS
+    if drift:
+        return Unknown.COVERAGE_DRIFT
+    if not window.labelled.any():
+        return Unknown.NOTHING_LABELLED
+    so_far = window.labelled.sum(axis=0)
+    to_come = in_the_end(so_far, window.predictions, matured) - so_far
+    if bool((to_come[window.labelled.sum(axis=1) == 0] >= _MANY_TO_COME).any()):
+        return Unknown.CLASS_WITHOUT_LABEL
+    of = completeness.fit(matured.known, matured.final)
+    found = None if of is None else nowcast(window.labelled, window.predictions, of, matured)
+    if of is None or found is None:
+        return Unknown.NEVER_SO_EARLY
+    lower, upper = interval(found, window.labelled)
+    return of.model.value, found.balanced_accuracy, lower, upper
 
 
 def _balanced_accuracy(counts: Counted) -> float:
