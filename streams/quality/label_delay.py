@@ -36,16 +36,13 @@ def delay_quantiles_s(counts: Ints, percents: Sequence[int]) -> NDArray[np.float
     counted, or it lies in the last bin, which has no end. `said` makes None of that.
     """
     up_to = counts.cumsum(axis=1)
-    total = up_to[:, -1]
-    rows = np.arange(len(counts))
-    columns = []
-    for percent in percents:
-        at = (100 * up_to >= percent * total[:, None]).argmax(axis=1)
-        inside = counts[rows, at]
-        missing = percent * total / 100 - (up_to[rows, at] - inside)
-        part = missing / np.maximum(inside, 1)
-        columns.append(np.where(total > 0, _EDGES_S[at] + _WIDTHS_S[at] * part, np.nan))
-    return np.stack(columns, axis=1)
+    total = up_to[:, -1:]
+    wanted = total * np.array(percents)
+    at = (100 * up_to[:, None, :] >= wanted[:, :, None]).argmax(axis=2)
+    inside = np.take_along_axis(counts, at, axis=1)
+    missing = wanted / 100 - (np.take_along_axis(up_to, at, axis=1) - inside)
+    quantiles: NDArray[np.float64] = _EDGES_S[at] + _WIDTHS_S[at] * missing / np.maximum(inside, 1)
+    return np.where(total > 0, quantiles, np.nan)
 
 
 def said(quantiles: NDArray[np.float64]) -> list[float | None]:

@@ -19,14 +19,14 @@ def auc(positive: Ints) -> Ranked:
     The chance that a positive scores above a negative, ties at half: the trapezoid over the bins. Scores of one bin
     are ties, which costs less than 0.001 on average with 128 bins (`statistics.md` section 6).
     """
-    negatives, positives = positive[:, 0].tolist(), positive[:, 1].tolist()
-    n, p = sum(negatives), sum(positives)
-    if not n + p:
+    if not positive.any():
         return Ranked(None, Undefined.NO_POSITIVE_SCORES)
+    counts = positive.tolist()  # Python's integers: products of counts need not fit into 64 bits
+    n, p = sum(miss for miss, _ in counts), sum(hit for _, hit in counts)
     if not n or not p:
         return Ranked(None, Undefined.ONE_OUTCOME)
     below = twice = 0
-    for miss, hit in zip(negatives, positives, strict=True):
+    for miss, hit in counts:
         twice += hit * (2 * below + miss)
         below += miss
     return Ranked(twice / (2 * n * p), None)
