@@ -68,6 +68,8 @@ class World:
             at = order[begin : begin + block]
             record = self._block(Kind.LABEL, f"l{later_ms}", begin, at, self.label_time + later_ms)
             record.rank = np.zeros(len(at), np.uint8)
+            record.delivered, record.label_source = record.time, np.zeros(len(at), np.uint16)
+            record.label_sources = ["team"]
             yield encode(record)
 
     def _block(self, kind: Kind, source: str, begin: int, at: Ints, times: Ints) -> Block:

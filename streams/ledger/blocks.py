@@ -15,7 +15,7 @@ from streams.formats.columns import Group
 from streams.formats.reasons import Kind, Reason
 from streams.ledger.position import offset_of
 
-MAGIC = b"QL1"
+MAGIC = b"QL2"
 MAX_RECORD_BYTES = 500_000
 
 
@@ -24,8 +24,9 @@ class Block:
     """Rows of one source for one ledger partition, n rows.
 
     `hashes` (n, 2), `time` and `position` (n,) as int64, `cls` indexes `classes` (NO_CLASS: deletion). Predictions
-    have `group` (indexes `groups`) and `confidence`; labels have `rank`. `rejected` are records of the source that
-    intake could not decode, with their positions; `skipped` counts records lost to a retention gap in the range.
+    have `group` (indexes `groups`) and `confidence`; labels have `rank`, `delivered` (ms) and `label_source` (indexes
+    `label_sources`, where "" says that a label names none). `rejected` are records of the source that intake could not
+    decode, with their positions; `skipped` counts records lost to a retention gap in the range.
     """
 
     kind: Kind
@@ -41,6 +42,9 @@ class Block:
     groups: list[Group] = field(default_factory=list)
     confidence: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(0, np.uint16))
     rank: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    delivered: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    label_source: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(0, np.uint16))
+    label_sources: list[str] = field(default_factory=list)
     rejected: list[tuple[int, Reason]] = field(default_factory=list)
     skipped: int = 0
     config_hash: str = ""
@@ -59,6 +63,8 @@ class Block:
             self.kind, self.source, begin, end, self.hashes[keep], self.time[keep], self.position[keep],
             self.cls[keep], self.classes, self.group if label else self.group[keep], self.groups,
             self.confidence if label else self.confidence[keep], self.rank[keep] if label else self.rank,
+            self.delivered[keep] if label else self.delivered, self.label_source[keep] if label else self.label_source,
+            self.label_sources,
             [r for r in self.rejected if begin <= r[0] < end], skipped, self.config_hash,
         )  # fmt: skip
 
@@ -118,6 +124,7 @@ class _BlockHeader(msgspec.Struct, array_like=True):
     rows: int
     classes: list[str]
     groups: list[tuple[str, str, tuple[str, ...]]]
+    label_sources: list[str]
     rejected: list[tuple[int, Reason]]
     skipped: int
     config_hash: str
@@ -134,7 +141,7 @@ _decode_writer = msgspec.msgpack.Decoder(_Writer).decode
 
 _COMMON = (("hashes", "<u8"), ("time", "<i8"), ("position", "<i8"), ("cls", "<u2"))
 _PREDICTION = (*_COMMON, ("group", "<u4"), ("confidence", "<u2"))
-_LABEL = (*_COMMON, ("rank", "u1"))
+_LABEL = (*_COMMON, ("rank", "u1"), ("delivered", "<i8"), ("label_source", "<u2"))
 
 
 def encode(record: Record) -> bytes:
@@ -144,8 +151,8 @@ def encode(record: Record) -> bytes:
     head = _encode(
         _BlockHeader(
             record.kind, record.source, record.begin, record.end, len(record), record.classes,
-            [(g.model, g.version, g.segments) for g in record.groups], record.rejected, record.skipped,
-            record.config_hash,
+            [(g.model, g.version, g.segments) for g in record.groups], record.label_sources, record.rejected,
+            record.skipped, record.config_hash,
         )
     )  # fmt: skip
     columns = _PREDICTION if record.kind is Kind.PREDICTION else _LABEL
@@ -171,8 +178,8 @@ def decode(data: bytes) -> Record:
         columns[name] = column.reshape(-1, 2) if name == "hashes" else column
     groups = [Group(m, v, tuple(s)) for m, v, s in h.groups]
     return Block(
-        h.kind, h.source, h.begin, h.end, classes=h.classes, groups=groups, rejected=h.rejected,
-        skipped=h.skipped, config_hash=h.config_hash, **columns,
+        h.kind, h.source, h.begin, h.end, classes=h.classes, groups=groups, label_sources=h.label_sources,
+        rejected=h.rejected, skipped=h.skipped, config_hash=h.config_hash, **columns,
     )  # fmt: skip
 
 

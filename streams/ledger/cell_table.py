@@ -1,9 +1,8 @@
 """The cells of all slots of a ledger partition as columns of one table: {slot key: {cell code: count}}, but narrow.
 
-A slot has a number while it is held; a cell's key is `number << 35 | code`, mixed so that it spreads over the table,
-and each cell knows the one that its slot got before. So sums of a whole block are added at once, and the cells of the
-slots that a flush tells are found without a look at the others. A cell takes about 57 bytes. A CONFIDENCE cell and
-its CONFIDENCE_SUM, which always move together, are one row.
+A slot has a number while it is held; a cell's key is its number and its code, mixed so that they spread over the
+table, and each cell knows the one that its slot got before. So sums of a whole block are added at once, and the cells
+of the slots that a flush tells are found without a look at the others. A cell takes about 53 bytes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,17 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.ledger.cells import CellKind
 from streams.ledger.table import GROWTH, Hashes, Table
 
 Ints = NDArray[np.int64]
 
-_CODE_BITS = 35
-_CODES = (1 << _CODE_BITS) - 1
-_SUM = int(CellKind.CONFIDENCE_SUM - CellKind.CONFIDENCE) << 32
-"""From the code of a cell of CONFIDENCE to that of its sum."""
-
-_STATE = ("keys", "slot", "code", "count", "sum")
+_STATE = ("keys", "slot", "code", "count")
 _KEY_BYTES = 150
 """What Python needs for the number of a slot."""
 
@@ -39,7 +32,7 @@ class CellTable:
 
     def __init__(self) -> None:
         """No slots."""
-        self._table = Table({"count": np.int64, "sum": np.int64, "before": np.uint32})  # a row + 1 of the slot, 0: none
+        self._table = Table({"number": np.uint32, "count": np.int64, "before": np.uint32})  # a row + 1, 0: none
         self._numbers: dict[int, int] = {}
         self._last = np.zeros(64, np.uint32)  # of each number, the row + 1 of its newest cell
         self._cells = np.zeros(64, np.int64)  # of each number, how many
@@ -60,58 +53,40 @@ class CellTable:
         """All slots, with cells or without."""
         return list(self._numbers)
 
-    def add(self, keys: Ints, slot: Ints, code: Ints, count: Ints, total: Ints) -> None:
-        """Add to cells: `count` to cell `code` of the slot `keys[slot]`. No cell may come twice.
-
-        `total` is read where the cell is of CONFIDENCE: what to add to the CONFIDENCE_SUM beside it; else it is 0.
-        """
+    def add(self, keys: Ints, slot: Ints, code: Ints, count: Ints) -> None:
+        """Add to cells: `count` to cell `code` of the slot `keys[slot]`. No key and no cell may come twice."""
         number = self._numbered(keys).take(slot)
-        cell = number << _CODE_BITS | code
-        order = np.argsort(cell)
-        cell, number, count, total = cell.take(order), number.take(order), count.take(order), total.take(order)
-        self._reserve(len(cell))
-        hashes = _hashes(cell)
+        self._reserve(len(code))
+        hashes = _hashes(number, code)
         found = self._table.look(hashes)
         column = self._table.column
         column["count"][found.slot] += count.take(found.row)
-        column["sum"][found.slot] += total.take(found.row)
-        new = np.ones(len(cell), np.bool_)
+        new = np.ones(len(code), np.bool_)
         new[found.row] = False
         i = np.flatnonzero(new)
+        i = i.take(np.argsort(number.take(i), kind="stable"))
         at = self._table.append(hashes.take(i, axis=0), found.end.take(i))
         column["count"][at] = count.take(i)
-        column["sum"][at] = total.take(i)
-        self._link(at, number.take(i))
+        column["number"][at] = number = number.take(i)
+        self._link(at, number)
 
     def columns(self, keys: list[int]) -> Cells:
         """The cells of these slots; one that is not held has none."""
         numbers = np.array([self._numbers.get(key, -1) for key in keys], np.int64)
         held = np.flatnonzero(numbers >= 0)
         slot, row = self._rows(numbers.take(held))
-        slot, code = held.take(slot), self._code(row)
-        count, total = (self._table.column[name].take(row) for name in ("count", "sum"))
-        some, sums = np.flatnonzero(count), np.flatnonzero(total)
-        slot = np.concatenate((slot.take(some), slot.take(sums)))
-        code = np.concatenate((code.take(some), code.take(sums) + _SUM))
-        count = np.concatenate((count.take(some), total.take(sums)))
-        cell = slot << _CODE_BITS | code
-        order = np.argsort(cell)
+        slot, row, count = self._counted(held.take(slot), row)
+        code = self._code(row)
+        order = np.lexsort((code, slot))
         bounds = np.append(0, np.cumsum(np.bincount(slot, minlength=len(keys))))
-        return bounds, cell.take(order) & _CODES, count.take(order)
+        return bounds, code.take(order), count.take(order)
 
     def dump(self) -> dict[str, object]:
         """Everything, for `load`."""
         keys = self.keys()
         slot, row = self._rows(np.fromiter(self._numbers.values(), np.int64, len(keys)))
-        count, total = (self._table.column[name].take(row) for name in ("count", "sum"))
-        some = np.flatnonzero(count | total)
-        columns = (
-            np.array(keys, np.int64),
-            slot.take(some),
-            self._code(row.take(some)),
-            count.take(some),
-            total.take(some),
-        )
+        slot, row, count = self._counted(slot, row)
+        columns = (np.array(keys, np.int64), slot, self._code(row), count)
         return {name: column.tobytes() for name, column in zip(_STATE, columns, strict=True)}
 
     def load(self, state: Mapping[str, Any]) -> None:
@@ -150,10 +125,16 @@ class CellTable:
         return number
 
     def _code(self, row: Ints) -> Ints:
-        return self._table.keys[:, 1].take(row).view(np.int64) & _CODES
+        return self._table.keys[:, 1].take(row).view(np.int64)
 
     def _number(self, row: Ints) -> Ints:
-        return self._table.keys[:, 1].take(row).view(np.int64) >> _CODE_BITS
+        return self._table.column["number"].take(row).astype(np.int64)
+
+    def _counted(self, slot: Ints, row: Ints) -> tuple[Ints, Ints, Ints]:
+        """(slot, row, count) of the cells that are there."""
+        count = self._table.column["count"].take(row)
+        some = np.flatnonzero(count)
+        return slot.take(some), row.take(some), count.take(some)
 
     def _link(self, at: slice, number: Ints) -> None:
         """Say of new cells, sorted by number, which one of their slot is before each."""
@@ -210,10 +191,11 @@ class CellTable:
         self._dropped = []
 
 
-def _hashes(cell: Ints) -> Hashes:
-    """Keys of cells: the first word is a mix that no two cells share, the second the cell."""
-    out = np.empty((len(cell), 2), np.uint64)
-    out[:, 1] = word = cell.view(np.uint64)
+def _hashes(number: Ints, code: Ints) -> Hashes:
+    """Keys of cells: the second word is the code, the first a mix that no two slots share for the same code."""
+    out = np.empty((len(code), 2), np.uint64)
+    out[:, 1] = code.view(np.uint64)
+    word = out[:, 1] + number.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         word = (word ^ (word >> np.uint64(shift))) * np.uint64(factor)
     out[:, 0] = word ^ (word >> np.uint64(31))

@@ -50,7 +50,6 @@ class CellKind(IntEnum):
     PROPER = 12  # labelled predictions with a score for every class
     BRIER = 13  # sum of their Brier scores, in millionths
     LOG_LOSS = 14  # sum of their log-losses, in millionths
-    CONFIDENCE = 1  # the same as SCORED
 
 
 class Outcome(IntEnum):
@@ -81,6 +80,11 @@ def pack(kind: CellKind, a: int = 0, b: int = 0, c: int = 0) -> int:
     '0x100001300020003'
     """
     return int(kind) << KIND_SHIFT | c << C_SHIFT | a << A_SHIFT | b
+
+
+def codes(kind: CellKind | Ints, c: Ints | int, a: Ints, b: Ints) -> Ints:
+    """The codes of cells, as columns."""
+    return kind << KIND_SHIFT | c << C_SHIFT | a << A_SHIFT | b
 
 
 def kind_of(code: Ints) -> Ints:

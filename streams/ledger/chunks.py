@@ -6,6 +6,7 @@ chunk, and every cell in exactly one.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from streams.ledger.blocks import MAX_RECORD_BYTES
 from streams.ledger.cell_table import Cells
 from streams.ledger.counts import GROUP_BITS
-from streams.ledger.flush import Flush, local_classes
+from streams.ledger.flush import Flush, local_names
 from streams.ledger.names import Names
 
 Ints = NDArray[np.int64]
@@ -21,6 +22,7 @@ Ints = NDArray[np.int64]
 _CELL_BYTES = 16
 _SLOT_BYTES = 20
 _NAME_BYTES = 5  # the length before a text
+_GROUP_BYTES = 2 * _NAME_BYTES + 9  # the lengths of its lists, the time of its newest label
 _HEADER_BYTES = 300  # numbers, the magic word and the hash of the configuration
 
 
@@ -47,43 +49,50 @@ class Slots:
         return self.keys[first:last], bounds, cells
 
 
-def cut(empty: Flush, slots: Slots, names: Names) -> list[Flush]:
+def cut(empty: Flush, slots: Slots, names: Names, newest_ms: list[int]) -> list[Flush]:
     """The chunks of a flush, at least one, each within MAX_RECORD_BYTES; the last says so.
 
-    `empty` has what all chunks say of the flush.
+    `empty` has what all chunks say of the flush, `newest_ms` by group when its newest label was known.
     """
-    chunks = list(_halves(empty, slots, names, 0, int(slots.units[-1])))
+    chunks = list(_halves(_Said(empty, names, newest_ms), slots, 0, int(slots.units[-1])))
     for n, chunk in enumerate(chunks):
         chunk.chunk, chunk.last = n, n == len(chunks) - 1
     return chunks
 
 
-def _halves(empty: Flush, slots: Slots, names: Names, begin: int, end: int) -> Iterator[Flush]:
+class _Said(NamedTuple):
+    empty: Flush
+    names: Names
+    newest_ms: list[int]
+
+
+def _halves(said: _Said, slots: Slots, begin: int, end: int) -> Iterator[Flush]:
     keys, bounds, cells = slots.part(begin, end)
     least = (cells.stop - cells.start) * _CELL_BYTES + len(keys) * _SLOT_BYTES
     if end - begin < 2 or least <= MAX_RECORD_BYTES:
-        chunk = _chunk(empty, names, keys, bounds, slots.code[cells], slots.count[cells])
+        chunk = _chunk(said, keys, bounds, slots.code[cells], slots.count[cells])
         if end - begin < 2 or least + _names_bytes(chunk) <= MAX_RECORD_BYTES:
             yield chunk
             return
     middle = (begin + end) // 2
-    yield from _halves(empty, slots, names, begin, middle)
-    yield from _halves(empty, slots, names, middle, end)
+    yield from _halves(said, slots, begin, middle)
+    yield from _halves(said, slots, middle, end)
 
 
-def _chunk(empty: Flush, names: Names, keys: Ints, bounds: Ints, code: Ints, count: Ints) -> Flush:
+def _chunk(said: _Said, keys: Ints, bounds: Ints, code: Ints, count: Ints) -> Flush:
+    empty, names, newest_ms = said
     groups, group = np.unique(keys & ((1 << GROUP_BITS) - 1), return_inverse=True)
-    code, classes = local_classes(code, names.classes)
+    code, classes, sources = local_names(code, names.classes, names.label_sources)
     return Flush(
         empty.ledger_partition, empty.begin, empty.end, empty.watermark, [names.groups[g] for g in groups.tolist()],
         classes, keys >> GROUP_BITS, group.astype(np.uint32), bounds, code, count, empty.writer,
-        config_hash=empty.config_hash,
+        config_hash=empty.config_hash, sources=sources, newest=[newest_ms[g] for g in groups.tolist()],
     )  # fmt: skip
 
 
 def _names_bytes(chunk: Flush) -> int:
     """Bytes of everything but the columns, at most."""
-    texts = [chunk.writer, chunk.config_hash, *chunk.classes]
+    texts = [chunk.writer, chunk.config_hash, *chunk.classes, *chunk.sources]
     for group in chunk.groups:
         texts += (group.model, group.version, *group.segments)
-    return _HEADER_BYTES + sum(len(t.encode()) + _NAME_BYTES for t in texts) + 2 * _NAME_BYTES * len(chunk.groups)
+    return _HEADER_BYTES + sum(len(t.encode()) + _NAME_BYTES for t in texts) + _GROUP_BYTES * len(chunk.groups)

@@ -5,16 +5,16 @@ empty, in chunks of bounded size. Counts are absolute as of `end`, so that a flu
 taken before a newer one that covers it, leaves the same counts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.formats.columns import Group
-from streams.ledger.cells import NONE, CellKind
+from streams.ledger.cells import NONE, SOURCE_BITS, CellKind, a_of, b_of, c_of, codes, kind_of
 
-MAGIC = b"QF1\0"
+MAGIC = b"QF2\0"
 
 
 @dataclass(slots=True)
@@ -24,7 +24,9 @@ class Flush:
     Slot s is one (pane, group): `pane[s]` is the pane's index (`event_time // pane_ms`), `group[s]` indexes
     `groups`; its cells are `code[bounds[s]:bounds[s + 1]]` with `count` alongside. A slot without cells became
     empty. A slot may come in several chunks of a flush, each with some of its cells. Class numbers inside codes
-    index `classes`. `watermark` is the partition's at `end`.
+    index `classes`, those of label sources `sources` ("": the label names none). `newest`, along `groups`, is the
+    greatest time (ms) at which a label that counted in the group was known so far, NO_TIME where none was.
+    `watermark` is the partition's at `end`.
     """
 
     ledger_partition: int
@@ -42,6 +44,18 @@ class Flush:
     chunk: int = 0
     last: bool = True
     config_hash: str = ""
+    sources: list[str] = field(default_factory=list)
+    newest: list[int] = field(default_factory=list)
+
+
+_OF_CLASSES = np.zeros(max(CellKind) + 1, np.bool_)
+"""By kind: whether `a` and `b` are classes."""
+_OF_CLASSES[
+    [
+        CellKind.CONFUSION, CellKind.SCORED, CellKind.DELAY, CellKind.CORRECTED, CellKind.LABELLED_BY,
+        CellKind.AGREEMENT, CellKind.LABEL_TIME, CellKind.MATURITY,
+    ]
+] = True  # fmt: skip
 
 
 class _Header(msgspec.Struct, array_like=True):
@@ -54,7 +68,9 @@ class _Header(msgspec.Struct, array_like=True):
     last: bool
     config_hash: str
     groups: list[tuple[str, str, tuple[str, ...]]]
+    newest: list[int]
     classes: list[str]
+    sources: list[str]
     slots: int
     cells: int
 
@@ -68,8 +84,8 @@ def encode(flush: Flush) -> bytes:
     head = _encode(
         _Header(
             flush.ledger_partition, flush.begin, flush.end, flush.watermark, flush.writer, flush.chunk, flush.last,
-            flush.config_hash, [(g.model, g.version, g.segments) for g in flush.groups], flush.classes,
-            len(flush.pane), len(flush.code),
+            flush.config_hash, [(g.model, g.version, g.segments) for g in flush.groups], flush.newest, flush.classes,
+            flush.sources, len(flush.pane), len(flush.code),
         )
     )  # fmt: skip
     return b"".join((
@@ -101,20 +117,38 @@ def decode(data: bytes) -> Flush:
         h.partition, h.begin, h.end, h.watermark, [Group(m, v, tuple(s)) for m, v, s in h.groups], h.classes,
         pane.astype(np.int64, copy=False), group.astype(np.uint32, copy=False), bounds.astype(np.int64, copy=False),
         code.astype(np.int64, copy=False), count.astype(np.int64, copy=False), h.writer, h.chunk, h.last, h.config_hash,
+        h.sources, h.newest,
     )  # fmt: skip
 
 
-def local_classes(code: NDArray[np.int64], classes: list[str]) -> tuple[NDArray[np.int64], list[str]]:
-    """Cell codes with class numbers cut down to the classes they use: (codes, names those index)."""
+def local_names(
+    code: NDArray[np.int64], classes: list[str], sources: list[str]
+) -> tuple[NDArray[np.int64], list[str], list[str]]:
+    """Cell codes with the numbers of names cut down to those they use: (codes, classes, label sources)."""
     if not len(code):  # an idle job has some of these for each partition and tick
-        return code, []
-    kind = code >> 32
-    a, b = (code >> 16) & NONE, code & NONE
-    a_is_class = (kind == CellKind.CONFUSION) | (kind == CellKind.DELAY)
-    b_is_class = (kind == CellKind.CONFUSION) & (b != NONE)
-    used = np.unique(np.concatenate([a[a_is_class], b[b_is_class]]))
-    local = np.zeros(len(classes) + 1, np.int64)
-    local[used] = np.arange(len(used))
-    a = np.where(a_is_class, local[np.where(a_is_class, a, 0)], a)
-    b = np.where(b_is_class, local[np.where(b_is_class, b, 0)], b)
-    return kind << 32 | a << 16 | b, [classes[c] for c in used.tolist()]
+        return code, [], []
+    kind, c, a, b = kind_of(code), c_of(code), a_of(code), b_of(code)
+    of_classes = _OF_CLASSES.take(kind)
+    (a, b), used = _local([a, b], [of_classes & (a != NONE), of_classes & (b != NONE)], len(classes))
+    of_source = (kind == CellKind.CORRECTED) | (kind == CellKind.LABELLED_BY)
+    of_pair = kind == CellKind.AGREEMENT
+    upper, lower = c >> SOURCE_BITS, c & (1 << SOURCE_BITS) - 1
+    (upper, lower), used_sources = _local([upper, lower], [of_pair, of_pair | of_source], len(sources))
+    local = codes(kind, upper << SOURCE_BITS | lower, a, b)
+    return local, [classes[n] for n in used], [sources[n] for n in used_sources]
+
+
+def _local(
+    columns: list[NDArray[np.int64]], named: list[NDArray[np.bool_]], size: int
+) -> tuple[list[NDArray[np.int64]], list[int]]:
+    """Columns of numbers below `size` where they are `named`, renumbered there in order; and the numbers in use."""
+    some = [np.flatnonzero(mask) for mask in named]
+    seen = np.zeros(size, np.bool_)
+    for column, at in zip(columns, some, strict=True):
+        seen[column.take(at)] = True
+    used = np.flatnonzero(seen)
+    number = np.empty(size, np.int64)
+    number[used] = np.arange(len(used))
+    for column, at in zip(columns, some, strict=True):
+        column[at] = number.take(column.take(at))
+    return columns, used.tolist()

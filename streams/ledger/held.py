@@ -5,8 +5,8 @@ All rules are by data, so that neither order of arrival nor batch size shows in 
 - A prediction is (id, model, version). The same again is a duplicate; a differing one a conflict, of which the
   smallest (event time, class name, segments, confidence) counts, by retraction if it comes second.
 - A label counts for a prediction iff it lies within the horizon around the event and the watermark has not passed
-  `event_time + horizon + slack`. The greatest (source rank, label time, class name) among them wins; a deletion is
-  the class *none*, which sorts above all names at its time.
+  `event_time + horizon + slack`. The greatest (source rank, label time, class name) among them wins, of equal
+  ones by different label sources the first; a deletion is the class *none*, which sorts above all names at its time.
 - A prediction beyond `event_time + horizon + slack` is gone, whether or not its row was freed: every look-up checks.
   One that arrives then is late. A label row lives until all predictions it could serve are gone.
 
@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 
 from streams.formats.reasons import Kind, Reason
 from streams.ledger.cells import NONE
-from streams.ledger.counts import Counts, Moves
+from streams.ledger.counts import Counts
+from streams.ledger.known import Seconds, known_ms
 from streams.ledger.names import UNSEEN, Names
 from streams.ledger.rejects import JoinReject
 from streams.ledger.spec import MINUTE, NO_TIME
+from streams.ledger.sums import Moves
 from streams.ledger.table import Hashes, Rows, Slots, Table
 
 Ints = NDArray[np.int64]
@@ -53,12 +55,15 @@ class LabelState(IntEnum):
 
 PREDICTION_COLUMNS = {
     "time": np.int64, "group": np.uint32, "cls": np.uint16, "confidence": np.uint16,
-    "label_time": np.int64, "label_cls": np.uint16, "label_rank": np.uint8,
+    "label_time": np.int64, "known": np.uint32, "label_cls": np.uint16, "label_rank": np.uint8,
+    "label_source": np.uint8,
 }  # fmt: skip
+"""`known` is when the counting label was known, s (`known.py`); 0 where there is none."""
 LABEL_COLUMNS = {
-    "time": np.int64, "position": np.int64, "life": np.uint32, "cls": np.uint16, "source": np.uint16,
-    "rank": np.uint8, "state": np.uint8,
+    "time": np.int64, "position": np.int64, "life": np.uint32, "delivered": np.uint32, "cls": np.uint16,
+    "source": np.uint16, "rank": np.uint8, "state": np.uint8, "label_source": np.uint8,
 }  # fmt: skip
+"""`delivered` in s; `source` is the source in Kafka, `label_source` the one that the label names."""
 
 
 def minutes_up(ms: Ints) -> Ints:
@@ -75,7 +80,8 @@ class Held:
         self.counts = counts
         self.watermark = NO_TIME
         self.sources: list[str] = []
-        self.predictions = Table(PREDICTION_COLUMNS)
+        self.ages = [(f"cls_{i}", age_ms) for i, age_ms in enumerate(names.spec.maturities_ms)]
+        self.predictions = Table(PREDICTION_COLUMNS | {name: np.uint16 for name, _ in self.ages})
         self.labels = Table(LABEL_COLUMNS)
         self.states = [0] * len(LabelState)
         self.tally: dict[Reason, int] = {}
@@ -143,25 +149,46 @@ class Held:
         alive: Mask = self.labels.column["life"].take(slots).astype(np.int64) * MINUTE >= self.watermark
         return alive
 
-    def write_winner(self, at: Slots, label: Slots) -> None:
-        """Count the predictions at `at` under these labels from now on."""
-        p, c = self.predictions.column, self.labels.column
-        for name in ("time", "cls", "rank"):
-            p[f"label_{name}"][at] = c[name].take(label)
+    def near(self, label: Slots, at: Slots) -> Mask:
+        """Which of these labels lie within the horizon of the predictions at `at`."""
+        p = self.predictions.column
+        distance = np.abs(self.labels.column["time"].take(label) - p["time"].take(at))
+        within: Mask = distance <= self.names.horizon_ms.take(p["group"].take(at))
+        return within
+
+    def mature(self, at: Slots, cls: NDArray[np.uint16] | Ints, known: Seconds) -> None:
+        """From `known` on the predictions at `at` count under these classes, at all ages; of several the last does."""
+        if not self.ages:
+            return
+        p = self.predictions.column
+        time = p["time"].take(at)
+        age = known_ms(known, time) - time
+        for name, age_ms in self.ages:
+            i = np.flatnonzero(age <= age_ms)
+            p[name][at[i]] = cls[i]
 
     def moves(self, at: Slots) -> Moves:
         """Where the predictions at these slots are counted now."""
         p = self.predictions.column
-        time, true = p["time"].take(at), p["label_cls"].take(at).astype(np.int64)
+        true = p["label_cls"].take(at).astype(np.int64)
         true[true >= UNSEEN] = NONE
         return Moves(
-            time // self.names.spec.pane_ms,
+            p["time"].take(at),
             p["group"].take(at).astype(np.int64),
             p["cls"].take(at).astype(np.int64),
             true,
             p["confidence"].take(at),
-            p["label_time"].take(at) - time,
+            p["known"].take(at),
+            p["label_source"].take(at),
+            self.at_ages(at),
         )
+
+    def at_ages(self, at: Slots) -> NDArray[np.uint16]:
+        """(n, ages): the class under which each of these predictions counts at each label age."""
+        p = self.predictions.column
+        if not self.ages:
+            return np.empty((len(at), 0), np.uint16)
+        return np.stack([p[name].take(at) for name, _ in self.ages], axis=1)
 
     def reject(
         self,

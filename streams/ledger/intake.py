@@ -102,6 +102,8 @@ class Intake:
             if not len(rows) and not bad:
                 continue
             block = self._block(state, source, decoded, rows, hashes, position, (state.begins[p], end), bad)
+            if now_ms is not None:
+                block.delivered = np.minimum(block.delivered, now_ms)
             out += [(p, data) for data in encode_bounded(block)]
             state.begins[p] = end
         return out
@@ -181,6 +183,8 @@ class Intake:
             block.confidence = decoded.confidence.take(rows)
         else:
             block.rank = decoded.rank.take(rows)
+            block.delivered = decoded.delivered.take(rows)
+            block.label_source, block.label_sources = _trimmed(decoded.label_source.take(rows), decoded.label_sources)
         return block
 
 
@@ -209,5 +213,7 @@ def encode_bounded(block: Block) -> list[bytes]:
         part.cls, part.classes = _trimmed(part.cls, part.classes)
         if part.kind is Kind.PREDICTION:
             part.group, part.groups = _trimmed(part.group, part.groups)
+        else:
+            part.label_source, part.label_sources = _trimmed(part.label_source, part.label_sources)
         out += encode_bounded(part)
     return out

@@ -22,6 +22,7 @@ from streams.ledger.counts import GROUP_BITS, Counts
 from streams.ledger.endings import Endings
 from streams.ledger.flush import Flush, encode
 from streams.ledger.held import Held, LabelState
+from streams.ledger.known import seconds
 from streams.ledger.labels import LabelRows, add_labels
 from streams.ledger.names import REFUSED, Names
 from streams.ledger.predictions import PredictionRows, add_predictions
@@ -29,7 +30,7 @@ from streams.ledger.rejects import JoinReject
 from streams.ledger.spec import NO_TIME, LedgerSpec
 from streams.ledger.watermark import Watermark
 
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 """The format of a dumped state; another one is not read."""
 
 
@@ -58,12 +59,12 @@ class Join:
         self.flush_allowed = False
         self.flush_due = False
         self.names = Names(spec)
-        self.counts = Counts()
+        self.counts = Counts(self.names)
         self.held = Held(self.names, self.counts)
         self.time = Watermark(spec)
         self._books = _Refused()
         self._source_codes: dict[str, int] = {}
-        self._endings = Endings()
+        self._endings = Endings(self.names)
 
     @property
     def watermark(self) -> int:
@@ -116,8 +117,7 @@ class Join:
 
     def skip_flush(self) -> None:
         """The judges have this range already: go on from here without telling them again."""
-        for key in self.counts.touched:
-            self._endings.add(key, self._final_ms(key))
+        self._endings.add(self.counts.touched)
         self.counts.touched.clear()
         self.flushed = self.position
         self.flush_due = False
@@ -185,8 +185,7 @@ class Join:
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"a damaged state: {error!r}") from error
         join._source_codes = {name: code for code, name in enumerate(join.held.sources)}
-        for key in join.counts.slot_keys():
-            join._endings.add(key, join._final_ms(key))
+        join._endings.load(join.counts.slot_keys(), join.watermark)
         return join
 
     # ------------------------------------------------------------------ records
@@ -230,9 +229,11 @@ class Join:
             return
         codes = np.append(self.names.class_codes(block.classes), NO_CLASS)
         cls = codes.take(np.where(block.cls == NO_CLASS, len(block.classes), block.cls))
+        sources = self.names.source_codes(block.label_sources)
         rows = LabelRows(
-            self._source(block.source), block.hashes, block.time, cls, block.rank.astype(np.int64), block.position
-        )
+            self._source(block.source), block.hashes, block.time, cls, block.rank.astype(np.int64), block.position,
+            seconds(block.delivered), sources.take(block.label_source),
+        )  # fmt: skip
         if REFUSED in codes:
             fits = cls != REFUSED
             self._refuse(block, np.flatnonzero(~fits), [Reason.CLASS_LIMIT] * len(block))
@@ -285,14 +286,13 @@ class Join:
             self.partition, self.flushed, self.position, self.watermark, [], [], none, none.astype(np.uint32),
             np.zeros(1, np.int64), none, none, writer, config_hash=self.spec.config_hash,
         )  # fmt: skip
-        return cut(empty, Slots(keys, self.counts.cells(keys)), self.names) if keys else [empty]
-
-    def _final_ms(self, key: int) -> int:
-        """When the pane of a slot is final for its model."""
-        group = key & ((1 << GROUP_BITS) - 1)
-        return ((key >> GROUP_BITS) + 1) * self.spec.pane_ms + int(self.names.final_ms[group])
+        slots = Slots(keys, self.counts.cells(keys))
+        return cut(empty, slots, self.names, self.counts.newest_ms) if keys else [empty]
 
     def _forget(self) -> None:
-        """Drop the counts of panes that are final: they are flushed and cannot change."""
-        for slots in self._endings.take(self.watermark):
+        """Drop the counts of panes and details that are final: they are flushed and cannot change."""
+        panes, details = self._endings.take(self.watermark)
+        for slots in panes:
+            self.counts.expire(slots)
+        for slots in details:
             self.counts.drop(slots)

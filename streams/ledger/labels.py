@@ -7,18 +7,28 @@ of labels of one id costs no more rounds than that.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streams.formats.columns import NO_CLASS
 from streams.formats.reasons import Kind, Reason
+from streams.ledger.agreement import agree_new_labels
 from streams.ledger.cells import NONE
 from streams.ledger.held import Held, Ints, LabelState, Mask, minutes_up
+from streams.ledger.known import Seconds
 from streams.ledger.names import UNSEEN
-from streams.ledger.table import Found, Hashes, Rows, Slots, crowded, repeats, rounds
+from streams.ledger.sums import Corrections
+from streams.ledger.table import Found, Hashes, Rows, Slots, crowded, matches, repeats, rounds
+
+_IDENTITY = ("time", "cls", "rank", "label_source")
+"""What makes a label of an id the same as another one."""
 
 
 @dataclass(slots=True)
 class LabelRows:
-    """Labels of a block in the partition's own codes; `cls` is NO_CLASS for a deletion."""
+    """Labels of a block in the partition's own codes; `cls` is NO_CLASS for a deletion.
+
+    `source` is the source in Kafka, `label_source` what each label names; `delivered` in whole seconds.
+    """
 
     source: int
     hashes: Hashes
@@ -26,12 +36,14 @@ class LabelRows:
     cls: Ints
     rank: Ints
     position: Ints
+    delivered: Seconds
+    label_source: NDArray[np.uint8]
 
     def some(self, i: Rows) -> "LabelRows":
         """Some of the rows."""
         return LabelRows(
             self.source, self.hashes.take(i, axis=0), self.time.take(i), self.cls.take(i), self.rank.take(i),
-            self.position.take(i),
+            self.position.take(i), self.delivered.take(i), self.label_source.take(i),
         )  # fmt: skip
 
 
@@ -63,7 +75,7 @@ def _admitted(held: Held, rows: LabelRows, found: Found) -> Rows:
     late, known = _known(held, rows, crowd)
     told: dict[Reason, list[int]] = {Reason.LATE_LABEL: [], Reason.DUPLICATE_LABEL: [], Reason.LABEL_LIMIT: []}
     admitted = np.ones(len(rows.time), np.bool_)
-    labels = zip(rows.time[crowd].tolist(), rows.cls[crowd].tolist(), rows.rank[crowd].tolist(), strict=True)
+    labels = zip(*(getattr(rows, name)[crowd].tolist() for name in _IDENTITY), strict=True)
     for r, is_late, mine, label in zip(crowd.tolist(), late.tolist(), known, labels, strict=True):
         if not is_late and label not in mine and len(mine) < most:
             mine.add(label)
@@ -78,18 +90,18 @@ def _admitted(held: Held, rows: LabelRows, found: Found) -> Rows:
     return np.flatnonzero(admitted)
 
 
-def _known(held: Held, rows: LabelRows, i: Rows) -> tuple[Mask, list[set[tuple[int, int, int]]]]:
-    """Of each label whether it is late, and the (time, class, rank) that its id holds, one set for an id."""
+def _known(held: Held, rows: LabelRows, i: Rows) -> tuple[Mask, list[set[tuple[int, ...]]]]:
+    """Of each label whether it is late, and what identifies the labels that its id holds, one set for an id."""
     hashes, of = np.unique(rows.hashes[i], axis=0, return_inverse=True)
     of = of.reshape(-1)
     predicted = np.zeros(len(hashes), np.bool_)
     row, at = held.predictions.find(hashes)
     predicted[row[held.prediction_alive(at)]] = True
-    known: list[set[tuple[int, int, int]]] = [set() for _ in hashes]
+    known: list[set[tuple[int, ...]]] = [set() for _ in hashes]
     row, slot = held.labels.find(hashes)
     alive, c = held.label_alive(slot), held.labels.column
     row, slot = row[alive], slot[alive]
-    held_labels = zip(c["time"][slot].tolist(), c["cls"][slot].tolist(), c["rank"][slot].tolist(), strict=True)
+    held_labels = zip(*(c[name][slot].tolist() for name in _IDENTITY), strict=True)
     for r, label in zip(row.tolist(), held_labels, strict=True):
         known[r].add(label)
     late = ~predicted[of] & (rows.time[i] + held.names.longest_final_ms < held.watermark)
@@ -125,6 +137,9 @@ def _labels_once(held: Held, rows: LabelRows, found: Found) -> None:
     slot = _append(held, rows, found, minutes_up(greatest + names.longest_final_ms))
     if not near.all():
         row, at = row[near], at[near]
+    if len(found.row):
+        others = held.label_alive(found.slot)
+        agree_new_labels(held, slot.start + found.row[others], found.slot[others], slot.start + row, at)
     wins, contested = _overtake(held, rows, row, at)
     state = np.where(predicted, LabelState.BEYOND, LabelState.WAITING)
     state[row] = LabelState.BEATEN
@@ -142,7 +157,7 @@ def _stored(held: Held, rows: LabelRows, found: Found) -> Mask:
     if len(row):
         column = held.labels.column
         same = held.label_alive(slot)  # a row that is gone is left to the next rebuild
-        for name in ("time", "cls", "rank"):
+        for name in _IDENTITY:
             same &= column[name].take(slot) == getattr(rows, name).take(row)
         stored[row[same]] = True
     return stored
@@ -158,6 +173,8 @@ def _append(held: Held, rows: LabelRows, found: Found, life: Ints) -> slice:
     column["cls"][slot] = rows.cls
     column["source"][slot] = rows.source
     column["rank"][slot] = rows.rank
+    column["delivered"][slot] = rows.delivered
+    column["label_source"][slot] = rows.label_source
     return slot
 
 
@@ -181,19 +198,27 @@ def _overtake(held: Held, rows: LabelRows, row: Rows, at: Slots) -> tuple[Rows, 
         wins = np.ones(len(at), np.bool_)
         wins[seen] = better
         row, at = row[wins], at[wins]
-        fixed = where[better & (mine != old)]
+        changes = better & (mine != old)
+        fixed = where[changes]
     if not len(at):
         return row, contested
     if len(fixed):
-        held.counts.correct(p["time"][fixed] // held.names.spec.pane_ms, p["group"][fixed].astype(np.int64))
+        old, mine = (np.where(x >= UNSEEN, NONE, x).astype(np.int64) for x in (old[changes], mine[changes]))
+        source = rows.label_source.take(contested[changes]).astype(np.int64)
+        held.counts.correct(Corrections(p["time"][fixed], p["group"][fixed].astype(np.int64), source, old, mine))
     before = held.moves(at)
     held.counts.move(before, -1)
-    cls = rows.cls.take(row)
-    p["label_time"][at] = time = rows.time.take(row)
+    cls, source = rows.cls.take(row), rows.label_source.take(row)
+    known = np.maximum(rows.delivered.take(row), before.known)
+    p["label_time"][at] = rows.time.take(row)
     p["label_cls"][at] = cls
     p["label_rank"][at] = rows.rank.take(row)
+    p["known"][at] = known
+    p["label_source"][at] = source
+    held.mature(at, cls, known)
     true = np.where(cls >= UNSEEN, NONE, cls)
-    held.counts.move(before._replace(true=true, delay_ms=time - p["time"].take(at)), 1)
+    at_ages = held.at_ages(at) if held.ages else before.at_ages
+    held.counts.move(before._replace(true=true, known=known, source=source, at_ages=at_ages), 1)
     return row, contested
 
 
@@ -220,21 +245,13 @@ def restate(held: Held, hashes: Hashes) -> None:
     pred_id, pred = held.predictions.find(hashes)
     alive = held.prediction_alive(pred)
     pred_id, pred = pred_id[alive], pred[alive]
-    order = np.argsort(pred_id, kind="stable")
-    pred_id, pred = pred_id[order], pred[order]
-    first = np.searchsorted(pred_id, label_id)
-    n = np.searchsorted(pred_id, label_id, side="right") - first
-    which = np.repeat(np.arange(len(label)), n)
-    at = pred[np.arange(len(which)) - np.repeat(np.cumsum(n) - n, n) + np.repeat(first, n)]
+    which, at = matches(label_id, pred_id)
+    at, mine = pred[at], label[which]
+    n = np.bincount(which, minlength=len(label))
     c, p = held.labels.column, held.predictions.column
-    time = c["time"][label][which]
-    near = np.abs(time - p["time"][at]) <= held.names.horizon_ms[p["group"][at]]
-    wins = (
-        near
-        & (p["label_cls"][at] == c["cls"][label][which])
-        & (p["label_time"][at] == time)
-        & (p["label_rank"][at] == c["rank"][label][which])
-    )
+    wins = near = held.near(mine, at)
+    for name, counting in zip(_IDENTITY, ("label_time", "label_cls", "label_rank", "label_source"), strict=True):
+        wins = wins & (p[counting][at] == c[name][mine])
     won = np.bincount(which, wins, len(label)) > 0
     counted = np.bincount(which, near, len(label)) > 0
     old = c["state"][label].astype(np.int64)

@@ -1,4 +1,4 @@
-"""Dictionaries of one ledger partition: class names, (model, version) pairs and groups as small integers.
+"""Dictionaries of one ledger partition: class names, label sources, (model, version) pairs and groups as integers.
 
 Codes are local: blocks and flushes carry names. Limits are hard; what happens at each is in the spec.
 """
@@ -21,6 +21,9 @@ UNSEEN = 0xFFFE
 
 OTHER = "other"
 
+MAX_LABEL_SOURCES = 64
+"""Label sources of a partition that keep their names; those that come later are `other`."""
+
 
 @dataclass(slots=True)
 class Names:
@@ -29,14 +32,17 @@ class Names:
     spec: LedgerSpec
     classes: list[str] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
+    label_sources: list[str] = field(default_factory=lambda: [""])  # "": the label names none
     pair_of: NDArray[np.int64] = field(default_factory=lambda: np.zeros(16, np.int64))  # (model, version) code
     horizon_ms: NDArray[np.int64] = field(default_factory=lambda: np.zeros(16, np.int64))
     final_ms: NDArray[np.int64] = field(default_factory=lambda: np.zeros(16, np.int64))
     longest_final_ms: int = 0  # over all models of the spec: what a label may wait for
     order: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(1 << 16, np.uint32))
+    source_order: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(1, np.uint8))
     _class_codes: dict[str, int] = field(default_factory=dict)
     _group_codes: dict[Group, int] = field(default_factory=dict)
     _pairs: dict[tuple[str, str], int] = field(default_factory=dict)
+    _source_codes: dict[str, int] = field(default_factory=lambda: {"": 0})
 
     def __post_init__(self) -> None:
         self.longest_final_ms = max(t.final_ms for t in self.spec.timings)
@@ -61,14 +67,45 @@ class Names:
         """
         return np.array([self._group_code(g) for g in groups], np.int64)
 
+    def class_code(self, name: str | None) -> int:
+        """The code of a class that was seen; REFUSED for any other."""
+        return REFUSED if name is None else self._class_codes.get(name, REFUSED)
+
+    def source_codes(self, names: list[str]) -> NDArray[np.uint8]:
+        """The codes of label sources, 0 where a label names none; those beyond the limit are `other`.
+
+        `source_order[code]` sorts sources by the bytes of their names.
+        """
+        known = len(self.label_sources)
+        codes = [self._source_code(name) for name in names]
+        if len(self.label_sources) > known:
+            ranked = sorted(range(len(self.label_sources)), key=lambda c: self.label_sources[c].encode())
+            self.source_order = np.zeros(len(ranked), np.uint8)
+            self.source_order[ranked] = np.arange(len(ranked), dtype=np.uint8)
+        return np.array(codes, np.uint8)
+
     def dump(self) -> dict[str, object]:
         """The names in the order of their codes; for `load`."""
-        return {"classes": list(self.classes), "groups": [[g.model, g.version, *g.segments] for g in self.groups]}
+        return {
+            "classes": list(self.classes),
+            "groups": [[g.model, g.version, *g.segments] for g in self.groups],
+            "label_sources": list(self.label_sources),
+        }
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Give an empty dictionary the names that `dump` gave, under the codes they had."""
         self.class_codes(list(state["classes"]))
         self.group_codes([Group(model, version, tuple(rest)) for model, version, *rest in state["groups"]])
+        self.source_codes(list(state["label_sources"]))
+
+    def _source_code(self, name: str) -> int:
+        code = self._source_codes.get(name)
+        if code is None:
+            if len(self.label_sources) > MAX_LABEL_SOURCES and name != OTHER:
+                return self._source_code(OTHER)
+            code = self._source_codes[name] = len(self.label_sources)
+            self.label_sources.append(name)
+        return code
 
     def _class_code(self, name: str) -> int:
         code = self._class_codes.get(name)

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.formats.reasons import Kind, Reason
+from streams.ledger.agreement import agree_predictions
 from streams.ledger.cells import NONE
-from streams.ledger.counts import Moves
 from streams.ledger.held import Held, Ints, minutes_up
+from streams.ledger.known import ranks, sequence
 from streams.ledger.labels import restate
 from streams.ledger.names import UNSEEN
+from streams.ledger.sums import Moves
 from streams.ledger.table import Hashes, Rows, Slots, crowded, repeats, rounds
 
 CROWD = 16
@@ -142,6 +144,7 @@ def _repeated(held: Held, rows: PredictionRows, slot: Slots) -> None:
     if winning:
         i = np.array(winning, np.int64)
         held.counts.move(held.moves(slot[i]), -1)
+        agree_predictions(held, slot[i], *_labels_of(held, rows.hashes[i]), -1)
         _write(held, rows.some(i), slot[i])
 
 
@@ -153,20 +156,24 @@ def _write(held: Held, rows: PredictionRows, at: Slots | slice) -> None:
     column["cls"][at] = rows.cls
     column["confidence"][at] = rows.confidence
     column["label_cls"][at] = UNSEEN
-    pair_row, label = held.labels.find(rows.hashes)
-    if len(label):
-        alive = held.label_alive(label)
-        pair_row, label = pair_row[alive], label[alive]
+    column["known"][at] = 0
+    for name, _ in held.ages:
+        column[name][at] = UNSEEN
+    pair_row, label = _labels_of(held, rows.hashes)
     if not len(label):
-        pane = rows.time // held.names.spec.pane_ms
-        none = np.full(len(pane), NONE)
-        held.counts.move(Moves(pane, rows.group, rows.cls, none, rows.confidence, none), 1)
+        n = len(rows.time)
+        moves = Moves(
+            rows.time, rows.group, rows.cls, np.full(n, NONE), rows.confidence, np.zeros(n, np.uint32),
+            np.zeros(n, np.uint8), np.full((n, len(held.ages)), UNSEEN, np.uint16),
+        )  # fmt: skip
+        held.counts.move(moves, 1)
         return
     slots = np.arange(at.start, at.stop) if isinstance(at, slice) else at
     _choose(held, slots, pair_row, label)
     life = minutes_up(rows.reach + held.names.longest_final_ms)[pair_row]
     np.maximum.at(held.labels.column["life"], label, life.astype(np.uint32))
     held.counts.move(held.moves(slots), 1)
+    agree_predictions(held, slots, pair_row, label, 1)
     restate(held, rows.hashes[np.unique(pair_row)])
 
 
@@ -179,13 +186,27 @@ def _content(held: Held, time: int, cls: int, group: int, confidence: int) -> Co
 def _choose(held: Held, slots: Slots, pair_row: Rows, label: Slots) -> None:
     """Write the winning label, if any, of the predictions at `slots` among pairs (row of slots, label slot)."""
     p, c = held.predictions.column, held.labels.column
-    at = slots[pair_row]
-    near = np.abs(c["time"][label] - p["time"][at]) <= held.names.horizon_ms[p["group"][at]]
+    near = held.near(label, slots[pair_row])
     pair_row, label = pair_row[near], label[near]
     if not len(label):
         return
-    order = np.lexsort((held.names.order[c["cls"][label]], c["time"][label], c["rank"][label], pair_row))
+    order = np.lexsort((label, pair_row))  # a label's slot says where it stands in the ledger
     pair_row, label = pair_row[order], label[order]
-    last = np.append(pair_row[1:] != pair_row[:-1], [True])
-    at, label = slots[pair_row[last]], label[last]
-    held.write_winner(at, label)
+    rank = ranks(held.names.order[c["cls"][label]], c["time"][label], c["rank"][label])
+    turns = sequence(pair_row, rank, c["delivered"][label])
+    at, label = slots[pair_row[turns.row]], label[turns.row]
+    held.mature(at, c["cls"][label], turns.known)
+    at, label = at[turns.last], label[turns.last]
+    p["known"][at] = turns.known[turns.last]
+    p["label_source"][at] = c["label_source"][label]
+    for name in ("time", "cls", "rank"):
+        p[f"label_{name}"][at] = c[name][label]
+
+
+def _labels_of(held: Held, hashes: Hashes) -> tuple[Rows, Slots]:
+    """(row, slot) of all live labels of some ids."""
+    row, label = held.labels.find(hashes)
+    if len(label):
+        alive = held.label_alive(label)
+        row, label = row[alive], label[alive]
+    return row, label

@@ -38,11 +38,17 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class LedgerSpec:
-    """Everything the intake and join folds depend on. Times in ms."""
+    """Everything the intake and join folds depend on. Times in ms.
+
+    `detail_ms`, a multiple of the pane, is the grain of everything but the confusion table (`cells.py`). `positive`
+    names the class whose scores are binned (two classes: the other one's score is what is left). `label_time` counts
+    also by the time at which labels were known, `maturities_ms` also what was known at these label ages, ascending.
+    """
 
     partitions: int = 8
     tallies_partitions: int = 4
     pane_ms: int = 5 * MINUTE
+    detail_ms: int = HOUR
     timing: Timing = field(default_factory=Timing)
     models: tuple[tuple[str, Timing], ...] = ()  # per-model overrides, sorted by model
     max_disorder_ms: int = 15 * MINUTE  # predictions of one source may be this far out of order
@@ -55,13 +61,20 @@ class LedgerSpec:
     )
     max_models: int = 10_000  # distinct (model, version) per ledger partition
     max_labels_per_id: int = 32  # labels of one id that are held at a time; further ones are refused
+    positive: str | None = None
+    label_time: bool = False
+    maturities_ms: tuple[int, ...] = ()
     privacy_key: str = field(default="", repr=False)  # set: ids are hashed with it; only its digest is pinned
     config_hash: str = ""
 
     def __post_init__(self) -> None:
-        """Raise ValueError where there can be more groups than a slot has room to name."""
+        """Raise ValueError for more groups than a slot can name, a detail that panes do not fill, disordered ages."""
         if self.max_groups + self.max_models > MAX_GROUPS:  # each model can have a group of folded segments
             raise ValueError(f"max_groups + max_models is more than {MAX_GROUPS:,}")
+        if self.detail_ms < 1 or self.detail_ms % self.pane_ms:
+            raise ValueError(f"detail_ms of {self.detail_ms} is not a multiple of the pane of {self.pane_ms} ms")
+        if any(age < 0 for age in self.maturities_ms) or list(self.maturities_ms) != sorted({*self.maturities_ms}):
+            raise ValueError("maturities_ms must be label ages of at least 0, ascending, each once")
 
     def timing_of(self, model: str) -> Timing:
         """The timing of a model: its own or the default."""

@@ -46,6 +46,16 @@ def repeats(hashes: Hashes) -> bool:
     return bool((ordered[1:] == ordered[:-1]).any())
 
 
+def matches(one: Rows, other: Rows) -> tuple[Rows, Rows]:
+    """All pairs of places (i, j) with `one[i] == other[j]`, in order."""
+    order = np.argsort(other, kind="stable")
+    ordered = other[order]
+    first = np.searchsorted(ordered, one)
+    n = np.searchsorted(ordered, one, side="right") - first
+    i = np.repeat(np.arange(len(one)), n)
+    return i, order[np.arange(len(i)) - np.repeat(np.cumsum(n) - n, n) + np.repeat(first, n)]
+
+
 def rounds(hashes: Hashes) -> Iterator[Rows]:
     """Rows in groups such that no id comes twice in one, in order for each id."""
     k0 = hashes[:, 0]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from streams.formats.columns import CONFIDENCE_SCALE
 from streams.formats.reasons import Kind
-from streams.ledger.cells import CellKind
+from streams.ledger.cells import KIND_SHIFT, CellKind
 from streams.ledger.gap import GapError
 from streams.ledger.intake import Intake
 from streams.ledger.join import Join
@@ -83,10 +83,10 @@ def test_confidence_and_delay_cells_agree_with_the_confusion_cells(rows: list[Ro
         scored = labelled = delays = 0
         for slot in join.counts.slots.values():
             for code, n in slot.items():
-                kind = code >> 32
-                assert n > 0 or kind == CellKind.CONFIDENCE_SUM
+                kind = code >> KIND_SHIFT
+                assert n > 0
                 labelled += n if kind == CellKind.CONFUSION and code & 0xFFFF != 0xFFFF else 0
-                scored += n if kind == CellKind.CONFIDENCE else 0
+                scored += n if kind == CellKind.SCORED else 0
                 delays += n if kind == CellKind.DELAY else 0
         held = join.held.predictions
         confidence = held.column["confidence"][held.taken()]

@@ -13,7 +13,7 @@ from streams.formats.reasons import Kind, Reason
 from streams.ledger import counts
 from streams.ledger.blocks import Advance
 from streams.ledger.blocks import encode as encode_record
-from streams.ledger.cells import CellKind
+from streams.ledger.cells import KIND_SHIFT, CellKind
 from streams.ledger.intake import Intake
 from streams.ledger.join import Join
 from streams.ledger.position import SourceId
@@ -101,7 +101,12 @@ def test_corrections_are_told_whenever_moves_are_summed(most: int, monkeypatch: 
             if join.flush_allowed:
                 join.flush("w")
                 for state in (join, Join.load(spec, 0, join.dump())):
-                    cells = [slot.get(int(CellKind.CORRECTED) << 32, 0) for slot in state.counts.slots.values()]
+                    cells = [
+                        n
+                        for slot in state.counts.slots.values()
+                        for code, n in slot.items()
+                        if code >> KIND_SHIFT == CellKind.CORRECTED
+                    ]
                     assert sum(cells) == state.counts.corrected == join.counts.corrected
         assert join.counts.corrected
 

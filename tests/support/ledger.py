@@ -8,7 +8,7 @@ import numpy as np
 
 from streams.formats.columns import CONFIDENCE_SCALE, NO_CLASS, NO_CONFIDENCE, Decoded, Group
 from streams.formats.reasons import Kind
-from streams.ledger.cells import NONE, CellKind
+from streams.ledger.cells import KIND_SHIFT, NONE, CellKind
 from streams.ledger.counts import GROUP_BITS
 from streams.ledger.join import Join
 from streams.ledger.spec import LedgerSpec
@@ -45,6 +45,7 @@ class Label:
     cls: str | None = "a"
     rank: int = 0
     delivered: int = 0
+    source: str = ""
 
 
 Row = Prediction | Label
@@ -72,7 +73,11 @@ def columns(rows: Sequence[tuple[int, Row]]) -> Decoded:
         out.groups = list(groups)
         out.confidence = np.array([r.fixed for _, r in rows if isinstance(r, Prediction)], np.uint16)
     else:
-        out.rank = np.array([r.rank for _, r in rows if isinstance(r, Label)], np.uint8)
+        sources: dict[str, int] = {}
+        labels = [r for _, r in rows if isinstance(r, Label)]
+        out.rank = np.array([r.rank for r in labels], np.uint8)
+        out.label_source = np.array([sources.setdefault(r.source, len(sources)) for r in labels], np.uint16)
+        out.label_sources = list(sources)
     return out
 
 
@@ -110,7 +115,7 @@ def confusion(joins: Iterable[Join]) -> Cells:
         for key, slot in join.counts.slots.items():
             group = names.groups[key & ((1 << GROUP_BITS) - 1)]
             for code, n in slot.items():
-                if code >> 32 == CellKind.CONFUSION:
+                if code >> KIND_SHIFT == CellKind.CONFUSION:
                     a, b = code >> 16 & NONE, code & NONE
                     cells[key >> GROUP_BITS, group, names.classes[a], None if b == NONE else names.classes[b]] += n
     return cells

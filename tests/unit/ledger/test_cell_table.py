@@ -8,17 +8,12 @@ import pytest
 from streams.ledger import cell_table as module
 from streams.ledger.cell_table import CellTable
 
-SUM = 1 << 32  # from the code of a cell of CONFIDENCE to that of its sum
 Truth = dict[int, dict[int, int]]
 
 
 def add(table: CellTable, cells: Truth) -> None:
-    """The cells, of which those of CONFIDENCE have their sum beside them."""
-    rows: list[tuple[int, int, int, int]] = []
-    for i, mine in enumerate(cells.values()):
-        kinds = {c: c >> 32 for c in mine}
-        rows += [(i, c, n, mine.get(c + SUM, 0) if kinds[c] == 1 else 0) for c, n in mine.items() if kinds[c] != 2]
-    columns = np.array(rows, np.int64).reshape(-1, 4).T
+    rows = [(i, c, n) for i, mine in enumerate(cells.values()) for c, n in mine.items()]
+    columns = np.array(rows, np.int64).reshape(-1, 3).T
     table.add(np.array(list(cells), np.int64), *columns)
 
 
@@ -35,8 +30,7 @@ def content(table: CellTable, keys: list[int]) -> Truth:
 
 
 def some_cells(rng: Random, codes: list[int]) -> dict[int, int]:
-    cells = {c: rng.choice([-2, -1, 1, 2]) for c in rng.sample(codes, rng.randrange(20))}
-    return cells | {c + SUM: rng.randrange(-2, 3) for c in cells if c >> 32 == 1}
+    return {c: rng.choice([-2, -1, 1, 2]) for c in rng.sample(codes, rng.randrange(20))}
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -45,7 +39,8 @@ def test_it_holds_what_dicts_hold(seed: int, round_cells: int, monkeypatch: pyte
     monkeypatch.setattr(module, "_ROUND_CELLS", round_cells)
     rng, table, truth = Random(seed), CellTable(), Truth()
     space = [rng.randrange(-(1 << 60), 1 << 60) for _ in range(60)]
-    codes = [kind << 32 | low for kind in (0, 1, 3, 7) for low in (0, 1, 0xFFFF, 0xFFFFFFFF, rng.randrange(1 << 32))]
+    lower = (0, 1, 0xFFFF, 0xFFFFFFFF, (1 << 56) - 1, rng.randrange(1 << 56))
+    codes = [kind << 56 | low for kind in (0, 1, 3, 14) for low in lower]
     rebuilds = 0
     for _ in range(80):
         cells = {key: some_cells(rng, codes) for key in rng.sample(space, rng.randrange(20))}
@@ -71,7 +66,7 @@ def test_it_holds_what_dicts_hold(seed: int, round_cells: int, monkeypatch: pyte
     assert len(table) == len(truth)
 
 
-@pytest.mark.parametrize("damage", [{"keys": b""}, {"slot": b""}, {"code": bytes(16)}, {"sum": b"1234567"}])
+@pytest.mark.parametrize("damage", [{"keys": b""}, {"slot": b""}, {"code": bytes(16)}, {"count": b"1234567"}])
 def test_a_damaged_state_is_refused(damage: dict[str, bytes]) -> None:
     table = CellTable()
     add(table, {7: {1: 1}})

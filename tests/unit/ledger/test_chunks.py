@@ -36,7 +36,7 @@ def put(join: Join, pane: int, group: int, cells: dict[int, int]) -> None:
     table = join.counts._table
     table.drop([key])
     code, count = (np.array(list(values), np.int64) for values in (cells, cells.values()))
-    table.add(np.array([key]), np.zeros(len(cells), np.int64), code, count, 0 * count)
+    table.add(np.array([key]), np.zeros(len(cells), np.int64), code, count)
     join.counts.touched.add(key)
 
 

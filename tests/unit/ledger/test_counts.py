@@ -1,72 +1,132 @@
-"""Counts of panes: what enters leaves again, and the two ways to sum agree."""
+"""Counts of panes and details: what enters leaves again, and every way to sum counts what a loop counts."""
 
+from dataclasses import replace
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from streams.formats.columns import CONFIDENCE_SCALE, NO_CONFIDENCE
+from streams.formats.columns import CONFIDENCE_SCALE, NO_CONFIDENCE, Group
 from streams.ledger import counts as module
-from streams.ledger.cells import CONFIDENCE_BINS, DELAY_EDGES_MS, NONE, CellKind, Outcome, confidence_bin, delay_bin
-from streams.ledger.counts import GROUP_BITS, Counts, Moves
+from streams.ledger import crosstab
+from streams.ledger.cells import (
+    A_SHIFT,
+    C_SHIFT,
+    CONFIDENCE_BINS,
+    DELAY_BINS,
+    DELAY_EDGES_MS,
+    KIND_SHIFT,
+    NONE,
+    POSITIVE_BINS,
+    SOURCE_BITS,
+    CellKind,
+    Outcome,
+    a_of,
+    b_of,
+    c_of,
+    confidence_bin,
+    delay_bin,
+    kind_of,
+    pack,
+    positive_bin,
+)
+from streams.ledger.counts import GROUP_BITS, Counts
+from streams.ledger.names import UNSEEN, Names
+from streams.ledger.spec import NO_TIME, LedgerSpec
+from streams.ledger.sums import Agreements, Corrections, Moves
+
+PLAIN = LedgerSpec(pane_ms=1_000, detail_ms=3_000)
+FULL = replace(PLAIN, positive="c2", label_time=True, maturities_ms=(1_000, 60_000, 10**9))
+AT_ONCE = replace(FULL, detail_ms=1_000)
+Slots = dict[int, dict[int, int]]
 
 
-def moves(rng: Random, n: int, panes: int) -> Moves:
+def names_of(spec: LedgerSpec) -> Names:
+    """Three groups, four classes, three label sources."""
+    names = Names(spec)
+    names.class_codes([f"c{i}" for i in range(4)])
+    names.group_codes([Group("m", str(i), ()) for i in range(3)])
+    names.source_codes(["z", "y", "x"])
+    return names
+
+
+def moves(rng: Random, n: int, seconds: int, spec: LedgerSpec) -> Moves:
     """Random predictions, some without label, some without score, some with a confidence of exactly 0."""
+    ages = len(spec.maturities_ms)
     return Moves(
-        np.array([rng.randrange(panes) for _ in range(n)], np.int64),
+        np.array([rng.randrange(seconds * 1_000) for _ in range(n)], np.int64),
         np.array([rng.randrange(3) for _ in range(n)], np.int64),
         np.array([rng.randrange(4) for _ in range(n)], np.int64),
         np.array([rng.choice((NONE, 0, 1, 2, 3)) for _ in range(n)], np.int64),
         np.array([rng.choice((NO_CONFIDENCE, 0, 3000, 31_000, CONFIDENCE_SCALE)) for _ in range(n)], np.uint16),
-        np.array([rng.randrange(-5, 10**9) for _ in range(n)], np.int64),
+        np.array([rng.randrange(2 * seconds) for _ in range(n)], np.uint32),
+        np.array([rng.randrange(4) for _ in range(n)], np.uint8),
+        np.array([rng.choice((NONE, UNSEEN, 0, 1, 3)) for _ in range(n * ages)], np.uint16).reshape(n, ages),
     )
 
 
-def plain(given: list[Moves]) -> dict[int, dict[int, int]]:
+def plain(given: list[Moves], spec: LedgerSpec) -> Slots:
     """The same, a prediction at a time."""
-    slots: dict[int, dict[int, int]] = {}
+    slots: Slots = {}
     for m in given:
-        for i in range(len(m.pane)):
-            cells = slots.setdefault(int(m.pane[i]) << GROUP_BITS | int(m.group[i]), {})
+        for i in range(len(m.time)):
+            time, group, predicted, true = (int(column[i]) for column in m[:4])
+            confidence, known, source = (int(column[i]) for column in m[4:7])
+            known_ms = max(known * 1_000, time)
 
-            def add(kind: CellKind, a: int, b: int, n: int = 1, cells: dict[int, int] = cells) -> None:
-                if n:
-                    code = kind << 32 | a << 16 | b
-                    cells[code] = cells.get(code, 0) + n
+            def add(
+                kind: CellKind, a: int = 0, b: int = 0, c: int = 0, n: int = 1, at_ms: int = time, group: int = group
+            ) -> None:
+                grain = spec.pane_ms if kind == CellKind.CONFUSION else spec.detail_ms
+                key = at_ms // grain * grain // spec.pane_ms << GROUP_BITS | group
+                cells = slots.setdefault(key, {})
+                code = pack(kind, a, b, c)
+                cells[code] = cells.get(code, 0) + n
 
-            predicted, true = int(m.predicted[i]), int(m.true[i])
             add(CellKind.CONFUSION, predicted, true)
-            if m.confidence[i] != NO_CONFIDENCE:
-                where = int(confidence_bin(m.confidence[i : i + 1])[0])
+            if confidence != NO_CONFIDENCE:
+                where = min(confidence * 20 // 60_000, 19)
                 outcome = Outcome.UNLABELLED if true == NONE else Outcome(int(true == predicted))
-                add(CellKind.CONFIDENCE, where, outcome)
-                add(CellKind.CONFIDENCE_SUM, where, outcome, int(m.confidence[i]))
+                add(CellKind.SCORED, predicted, true, where)
+                add(CellKind.CONFIDENCE_SUM, where, outcome, n=confidence)
+                add(CellKind.CONFIDENCE_SQUARES, 0, outcome, n=confidence**2)
             if true != NONE:
-                add(CellKind.DELAY, true, int(delay_bin(m.delay_ms[i : i + 1])[0]))
-    return slots
+                add(CellKind.DELAY, predicted, true, max(b for b in range(58) if DELAY_EDGES_MS[b] <= known_ms - time))
+                if source:
+                    add(CellKind.LABELLED_BY, predicted, true, source)
+                if spec.label_time:
+                    add(CellKind.LABEL_TIME, predicted, true, at_ms=known_ms)
+                if spec.positive and confidence != NO_CONFIDENCE:
+                    score = confidence if predicted == 2 else 60_000 - confidence
+                    add(CellKind.POSITIVE, min(score * 128 // 60_000, 127), int(true == 2))
+            for c, cls in enumerate(m.at_ages[i].tolist()):
+                if cls < UNSEEN:
+                    add(CellKind.MATURITY, predicted, cls, c)
+    return {key: {code: n for code, n in cells.items() if n} for key, cells in slots.items()}
 
 
-@pytest.mark.parametrize("panes", [2, 400])
+@pytest.mark.parametrize("spec", [PLAIN, FULL, AT_ONCE], ids=["plain", "full", "at once"])
+@pytest.mark.parametrize("seconds", [2, 400])
 @pytest.mark.parametrize("dense_per_row", [0, 16, 1 << 20])
 @pytest.mark.parametrize("waiting", [0, 100, 10_000])
 def test_dense_and_sorted_sums_count_what_a_loop_counts(
-    panes: int, dense_per_row: int, waiting: int, monkeypatch: pytest.MonkeyPatch
+    spec: LedgerSpec, seconds: int, dense_per_row: int, waiting: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_DENSE_PER_ROW", dense_per_row)
+    monkeypatch.setattr(crosstab, "_DENSE_PER_ROW", dense_per_row)
     monkeypatch.setattr(module, "_WAITING_ROWS", waiting)
-    rng = Random(panes)
-    given = [moves(rng, n, panes) for n in (1, 90, 200)]
-    passing = moves(rng, 30, panes)
-    counts = Counts()
+    rng = Random(seconds)
+    given = [moves(rng, n, seconds, spec) for n in (1, 90, 200)]
+    passing = moves(rng, 30, seconds, spec)
+    counts = Counts(names_of(spec))
     for some in given[:2]:
         counts.move(some, 1)
     counts.move(passing, 1)
-    assert counts.slots == plain([*given[:2], passing])
+    assert counts.slots == plain([*given[:2], passing], spec)
     counts.move(passing, -1)
     counts.move(given[2], 1)
-    assert {key: cells for key, cells in counts.slots.items() if cells} == plain(given)
+    assert {key: cells for key, cells in counts.slots.items() if cells} == plain(given, spec)
     assert counts.labelled + counts.unlabelled == 291
     assert counts.touched == set(counts.slots)
     for some in given:
@@ -76,40 +136,108 @@ def test_dense_and_sorted_sums_count_what_a_loop_counts(
 
 
 def test_a_slot_is_touched_by_a_move_that_is_taken_back_at_once() -> None:
-    counts, there_and_back = Counts(), moves(Random(3), 5, 4)
+    counts, there_and_back = Counts(names_of(FULL)), moves(Random(3), 5, 4, FULL)
     counts.move(there_and_back, 1)
     counts.move(there_and_back, -1)
-    assert counts.touched == set(plain([there_and_back]))
+    assert counts.touched == set(plain([there_and_back], FULL))
     assert not any(counts.slots.values())
 
 
-def test_a_correction_is_counted_and_a_dropped_slot_leaves_its_unlabelled_as_expired() -> None:
-    counts = Counts()
+def column(*values: int) -> NDArray[np.int64]:
+    return np.array(values, np.int64)
 
-    def row(n: int) -> NDArray[np.int64]:
-        return np.array([n], np.int64)
 
-    one = Moves(row(7), row(0), row(1), row(NONE), np.array([NO_CONFIDENCE], np.uint16), row(0))
-    counts.move(one, 1)
-    counts.correct(one.pane, one.group)
-    key = 7 << GROUP_BITS
-    assert counts.slots[key][int(CellKind.CORRECTED) << 32] == counts.corrected == 1
-    counts.move(one, 1)
-    counts.move(one, -1)
-    assert counts.slots[key] == {int(CellKind.CORRECTED) << 32: 1, 1 << 16 | NONE: 1}
+def one(time: int = 7_000, true: int = NONE, known: int = 0) -> Moves:
+    """A prediction without score."""
+    nothing = np.array([NO_CONFIDENCE], np.uint16), np.array([known], np.uint32), np.zeros(1, np.uint8)
+    return Moves(column(time), column(0), column(1), column(true), *nothing, np.zeros((1, 0), np.uint16))
+
+
+def test_a_prediction_without_score_or_label_has_no_detail() -> None:
+    counts = Counts(names_of(PLAIN))
+    counts.move(one(), 1)
+    assert counts.slots == {7 << GROUP_BITS: {pack(CellKind.CONFUSION, 1, NONE): 1}}
+    assert counts.touched == {7 << GROUP_BITS}
+
+
+def test_corrections_count_by_source_and_classes_with_none_on_either_side() -> None:
+    counts = Counts(names_of(PLAIN))
+    time, group, source = column(7_000, 8_999, 8_000, 9_000), column(0, 0, 0, 1), column(0, 0, 3, 3)
+    counts.correct(Corrections(time, group, source, column(1, 1, NONE, 2), column(2, 2, 3, NONE)))
+    found = {key: dict(cells) for key, cells in counts.slots.items()}
+    assert found == {
+        6 << GROUP_BITS: {
+            pack(CellKind.CORRECTED, 1, 2, 0): 2, pack(CellKind.CORRECTED, NONE, 3, 3): 1,
+        },
+        9 << GROUP_BITS | 1: {pack(CellKind.CORRECTED, 2, NONE, 3): 1},
+    }  # fmt: skip
+    assert counts.corrected == 4
+    assert counts.touched == set(found)
+
+
+def test_pairs_of_labels_count_the_same_way_round_and_are_taken_back() -> None:
+    counts = Counts(names_of(PLAIN))  # sources 1, 2, 3 are z, y, x: x sorts first
+    pairs = Agreements(column(7_000, 8_000), column(0, 0), column(1, 3), column(3, 1), column(2, 3), column(3, 2))
+    counts.agree(pairs, 1)
+    cell = pack(CellKind.AGREEMENT, 3, 2, 3 << SOURCE_BITS | 1)
+    assert counts.slots == {6 << GROUP_BITS: {cell: 2}}
+    counts.agree(Agreements(*(c[:1] for c in pairs)), -1)
+    assert counts.slots == {6 << GROUP_BITS: {cell: 1}}
+    counts.agree(Agreements(*(c[1:] for c in pairs)), -1)
+    assert counts.slots == {6 << GROUP_BITS: {}}
+
+
+def test_the_unlabelled_of_a_pane_expire_once_and_a_dropped_slot_is_gone() -> None:
+    counts = Counts(names_of(PLAIN))
+    counts.move(one(6_000), 1)
+    counts.move(one(6_000, true=1, known=7), 1)
+    key = 6 << GROUP_BITS
+    counts.expire([key])
+    assert (counts.expired, counts.unlabelled, counts.labelled) == (1, 1, 1)
+    assert set(counts.slots[key].values()) == {1}
     counts.drop([key])
-    assert (counts.expired, counts.unlabelled, counts.slots) == (1, 1, {})
+    assert (counts.expired, counts.slots) == (1, {})
+
+
+def test_the_newest_label_of_a_group_is_the_last_one_known_and_stays_when_it_is_taken_back() -> None:
+    counts = Counts(names_of(PLAIN))
+    assert counts.newest_ms == [NO_TIME] * 3
+    counts.move(one(7_500), 1)
+    assert counts.newest_ms == [NO_TIME] * 3
+    counts.move(one(7_500, true=1, known=3), 1)
+    assert counts.newest_ms == [7_500, NO_TIME, NO_TIME]
+    counts.move(one(7_500, true=1, known=9), 1)
+    counts.move(one(7_500, true=1, known=9), -1)
+    counts.move(one(7_500, true=1, known=8), 1)
+    assert counts.newest_ms == [9_000, NO_TIME, NO_TIME]
+    copy = Counts(names_of(PLAIN))
+    copy.load(counts.dump())
+    assert copy.newest_ms == counts.newest_ms
 
 
 def test_nothing_to_move_touches_nothing() -> None:
-    counts = Counts()
-    counts.move(moves(Random(1), 0, 1), 1)
+    counts = Counts(names_of(FULL))
+    counts.move(moves(Random(1), 0, 1, FULL), 1)
     assert (counts.slots, counts.touched, counts.labelled, counts.unlabelled) == ({}, set(), 0, 0)
 
 
 def test_bins_of_confidence_and_delay_begin_where_they_say() -> None:
     edges = np.array([0, 2999, 3000, CONFIDENCE_SCALE - 1, CONFIDENCE_SCALE], np.uint16)
     assert confidence_bin(edges).tolist() == [0, 0, 1, CONFIDENCE_BINS - 1, CONFIDENCE_BINS - 1]
-    assert delay_bin(np.array([-(10**12), -1, 10**15])).tolist() == [0, 0, len(DELAY_EDGES_MS) - 1]
+    assert positive_bin(edges.astype(np.int64)).tolist() == [0, 6, 6, POSITIVE_BINS - 1, POSITIVE_BINS - 1]
+    assert delay_bin(np.array([-(10**12), -1, 10**15])).tolist() == [0, 0, DELAY_BINS - 1]
     for b, edge in enumerate(DELAY_EDGES_MS):
         assert delay_bin(np.array([edge, edge - 1])).tolist() == [b, max(b - 1, 0)]
+
+
+def test_a_code_packs_four_numbers_and_gives_them_back() -> None:
+    assert (KIND_SHIFT, C_SHIFT, A_SHIFT) == (56, 32, 16)
+    code = np.array([pack(CellKind.LOG_LOSS, 0xFFFF, 0xFFFE, (1 << 24) - 1)])
+    assert [int(part(code)[0]) for part in (kind_of, c_of, a_of, b_of)] == [14, (1 << 24) - 1, 0xFFFF, 0xFFFE]
+    assert code[0] > 0
+
+
+@pytest.mark.parametrize("broken", [{"detail_ms": 1_500}, {"detail_ms": 0}, {"maturities_ms": (2, 1)}])
+def test_a_detail_is_whole_panes_and_ages_ascend(broken: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"detail_ms|maturities_ms"):
+        replace(PLAIN, **broken)

@@ -75,7 +75,7 @@ def cells_of(chunks: list[Flush]) -> Cells:
                 chunk.count[bounds[i] : bounds[i + 1]].tolist(),
                 strict=True,
             ):
-                if code >> 32 == 0:
+                if code >> 56 == 0:
                     true = None if code & 0xFFFF == 0xFFFF else chunk.classes[code & 0xFFFF]
                     cells[pane, chunk.groups[group], chunk.classes[code >> 16], true] += n
     return cells
