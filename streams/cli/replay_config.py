@@ -11,9 +11,10 @@ import typer
 
 from streams.ledger.spec import Timing
 from streams.quality.spec import WindowSpec, parse_window
-from streams.runtime.config.durations import parse_duration
+from streams.runtime.config.durations import format_duration, parse_duration
 from streams.runtime.config.job import Config
 from streams.runtime.config.pins import pins_hash
+from streams.runtime.config.values import usual_detail_ms
 
 T = TypeVar("T")
 
@@ -35,6 +36,7 @@ class Overrides:
         pane_ms = _read("--pane", parse_duration, self.pane) or quality.pane_ms
         if pane_ms < 1_000:
             raise typer.BadParameter("a pane is at least 1s.", param_hint="--pane")
+        detail_ms = usual_detail_ms(pane_ms) if quality.detail_ms % pane_ms else quality.detail_ms
         times = {
             f"{name}_ms": _read(f"--{name}", parse_duration, text)
             for name, text in (("horizon", self.horizon), ("slack", self.slack), ("settle", self.settle))
@@ -47,14 +49,19 @@ class Overrides:
             return replace(timing, **{name: ms for name, ms in times.items() if ms is not None})
 
         models = tuple((model, timed(timing)) for model, timing in ledger.models)
+        final_ms = min(timed(timing).final_ms for timing in ledger.timings)
+        if any(age_ms >= final_ms for age_ms in ledger.maturities_ms):
+            final = format_duration(final_ms)
+            text = f"horizon and slack are {final}, after which windows are final: some of windows.views are later."
+            raise typer.BadParameter(text, param_hint="--horizon")
         try:
             quality = replace(
-                quality, windows=windows, pane_ms=pane_ms, timing=timed(quality.timing),
+                quality, windows=windows, pane_ms=pane_ms, detail_ms=detail_ms, timing=timed(quality.timing),
                 models=tuple((model, timed(timing)) for model, timing in quality.models),
             )  # fmt: skip
         except ValueError as error:
             raise typer.BadParameter(f"{error}.") from None
-        ledger = replace(ledger, pane_ms=pane_ms, timing=timed(ledger.timing), models=models)
+        ledger = replace(ledger, pane_ms=pane_ms, detail_ms=detail_ms, timing=timed(ledger.timing), models=models)
         changed = replace(config, quality=quality, ledger=ledger)
         return replace(changed, ledger=replace(ledger, config_hash=pins_hash(changed.pinned())))
 

@@ -93,7 +93,8 @@ class Config:
     def pinned(self) -> Pins:
         """Everything the job's logs depend on, readable; `ledger.config_hash` is its hash."""
         sources = (*self.prediction_sources, *self.label_sources)
-        return ledger_pins(self.ledger, {source.topic: source.mapping for source in sources}, self.dimensions)
+        mappings = {source.topic: source.mapping for source in sources}
+        return ledger_pins(self.ledger, mappings, self.dimensions, self.quality.settings.samples)
 
     @property
     def config_hash(self) -> str:

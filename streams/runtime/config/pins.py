@@ -1,8 +1,8 @@
 """What may a running job not change? Everything its logs were written with, as readable settings, and their hash.
 
 Two configurations may read and write the same logs exactly when their pins are equal; a mismatch names what differs.
-Not pinned: brokers, ports, ticks, starts (resolved once and committed), windows and expected classes (the judge
-derives them from counts that do not depend on them; `quality_hash` tells two of those apart).
+Not pinned: brokers, ports, ticks, starts (resolved once and committed), windows, expected classes, references, costs
+and groups (the judge derives them from counts that do not depend on them; `quality_hash` tells two of those apart).
 """
 
 from collections.abc import Mapping
@@ -11,10 +11,13 @@ from hashlib import blake2b, sha256
 
 import orjson
 
+from streams.formats.reasons import Kind
 from streams.formats.spec import MappingSpec
 from streams.ledger.spec import LedgerSpec, Timing
+from streams.quality.settings import SamplesSpec
 from streams.quality.spec import QualitySpec
 from streams.runtime.config.durations import format_duration
+from streams.runtime.config.values import LABEL_TIME, view_of_maturity
 
 Pins = Mapping[str, str]
 """Settings by dotted name, in order."""
@@ -27,12 +30,19 @@ def pins_hash(pins: Pins) -> str:
     return sha256(orjson.dumps(dict(pins), option=orjson.OPT_SORT_KEYS)).hexdigest()[:_DIGITS]
 
 
-def ledger_pins(spec: LedgerSpec, mappings: Mapping[str, MappingSpec], dimensions: tuple[str, ...]) -> dict[str, str]:
-    """The pinned settings of the ledger and of the mappings by topic."""
+def ledger_pins(
+    spec: LedgerSpec, mappings: Mapping[str, MappingSpec], dimensions: tuple[str, ...], samples: SamplesSpec
+) -> dict[str, str]:
+    """The pinned settings of the ledger, of the mappings by topic, and of the samples that the ledger gathers."""
     pins = {
         "ledger.partitions": str(spec.partitions),
         "ledger.tallies_partitions": str(spec.tallies_partitions),
         "windows.pane": format_duration(spec.pane_ms),
+        "windows.detail": format_duration(spec.detail_ms),
+        "windows.views": ", ".join(_views(spec)) or "(none)",
+        "samples.per_window": str(samples.per_window),
+        "samples.confident": str(samples.confident),
+        "samples.near": str(samples.near),
         "time.max_disorder": format_duration(spec.max_disorder_ms),
         "time.label_disorder": format_duration(spec.label_disorder_ms),
         "time.idle_after": format_duration(spec.idle_after_ms),
@@ -72,6 +82,11 @@ def _key_digest(key: str) -> str:
     return f"digest {blake2b(key.encode(), digest_size=8, person=b'streams.pin').hexdigest()}" if key else "(none)"
 
 
+def _views(spec: LedgerSpec) -> list[str]:
+    ages = [view_of_maturity(age_ms) for age_ms in spec.maturities_ms]
+    return [LABEL_TIME, *ages] if spec.label_time else ages
+
+
 def _timing_pins(table: str, timing: Timing) -> dict[str, str]:
     return {
         f"{table}.horizon": format_duration(timing.horizon_ms),
@@ -85,6 +100,8 @@ def _mapping_pins(table: str, mapping: MappingSpec) -> dict[str, str]:
     classes, limits = mapping.classes, mapping.limits
     pins = {f"{table}.map.{name}": " else ".join(candidates) for name, candidates in mapping.fields}
     pins |= {f"{table}.segments.{name}": " else ".join(candidates) for name, candidates in mapping.segments}
+    if mapping.kind is Kind.PREDICTION:
+        pins["scores.keep"] = str(mapping.keep_scores)
     return pins | {
         f"{table}.required": ", ".join(sorted(mapping.required)),
         f"{table}.delete_when": _text(sorted((name, list(values)) for name, values in mapping.delete_when)),

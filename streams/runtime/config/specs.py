@@ -51,6 +51,7 @@ def mapping_spec(document: Document, table: PredictionsTable | LabelsTable) -> M
         limits=limits,
         default_model=None if "model" in required else table.default_model,
         default_version=None if "version" in required else table.default_version,
+        keep_scores=document.scores.keep,
     )
 
 
@@ -61,6 +62,7 @@ def ledger_spec(document: Document) -> LedgerSpec:
         partitions=document.ledger.partitions,
         tallies_partitions=document.ledger.tallies_partitions,
         pane_ms=document.windows.pane_ms,
+        detail_ms=_detail_ms(document),
         timing=_timing(document),
         models=_model_timings(document),
         max_disorder_ms=time.max_disorder_ms,
@@ -70,6 +72,9 @@ def ledger_spec(document: Document) -> LedgerSpec:
         max_classes=limits.max_classes,
         max_groups=limits.max_groups,
         max_models=limits.max_models,
+        positive=document.classes.positive,
+        label_time=LABEL_TIME in document.windows.views,
+        maturities_ms=_maturities_ms(document),
         privacy_key=document.privacy_key,
     )
 

@@ -117,6 +117,15 @@ def maturity_ms(view: str) -> int | None:
     return age_ms
 
 
+def view_of_maturity(age_ms: int) -> str:
+    """The name of the view at a label age.
+
+    >>> view_of_maturity(86_400_000)
+    'maturity-24h'
+    """
+    return f"{_MATURITY}{format_length(age_ms)}"
+
+
 def _view(value: str) -> str:
     """A view with its canonical name: "maturity-1d" is "maturity-24h"."""
     try:
@@ -124,7 +133,7 @@ def _view(value: str) -> str:
     except ValueError as error:
         raise problem(Code.WINDOW, f"{error}, so it is no label age. Write one such as {_MATURITY}24h.") from None
     if age_ms is not None:
-        return f"{_MATURITY}{format_length(age_ms)}"
+        return view_of_maturity(age_ms)
     if value != LABEL_TIME:
         text = f'"{value[:60]}" is not a view. Write "{LABEL_TIME}", or "{_MATURITY}24h" with any label age.'
         raise problem(Code.WINDOW, text)
