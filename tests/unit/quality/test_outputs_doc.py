@@ -22,10 +22,12 @@ def test_an_example_is_a_row_with_its_fields_in_order(example: dict[str, object]
 
 
 def test_there_is_an_example_of_every_row_of_a_window() -> None:
-    assert [row["schema"] for row in EXAMPLES] == [f"quality.{n}.v1" for n in ("window", "class", "confusion")]
+    assert [row["schema"] for row in EXAMPLES] == [
+        f"quality.{n}.v1" for n in ("window", "class", "confusion", "calibration")
+    ]
 
 
-@pytest.mark.parametrize("name", ["window", "class", "confusion", "reject", "audit"])
+@pytest.mark.parametrize("name", ["window", "class", "confusion", "calibration", "reject", "audit"])
 def test_every_field_is_explained_as_in_its_schema(name: str) -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", DOC, re.MULTILINE))
     shared = set(schema("window")["properties"])

@@ -12,7 +12,7 @@ from streams.ledger.rejects import JoinReject, intake_row, join_row
 from streams.ledger.spec import NO_TIME
 from tests.support.schemas import SCHEMAS, schema
 
-OURS = ("window", "class", "confusion", "reject", "audit")
+OURS = ("window", "class", "confusion", "calibration", "reject", "audit")
 
 
 @pytest.mark.parametrize("name", OURS)
