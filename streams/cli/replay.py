@@ -49,8 +49,8 @@ def replay(
 ) -> None:
     """Count over log files (.jsonl or .jsonl.gz) what the job would count over topics, to the last row.
 
-    Files are merged by time of delivery. The rows come as windows.jsonl, classes.jsonl, confusion.jsonl,
-    rejects.jsonl and audit.jsonl, and only when they are complete. Two runs write the same bytes.
+    Files are merged by time of delivery. The rows come as windows.jsonl, classes.jsonl, confusion.jsonl and the other
+    files of docs/outputs.md, and only when they are complete. Two runs write the same bytes.
 
     [bold]Examples[/bold]
 

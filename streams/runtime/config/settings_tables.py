@@ -21,7 +21,7 @@ _REFERENCE, _SAMPLES = ReferenceSpec(), SamplesSpec()
 _ANY_COST = CostSpec(())
 
 Count = Annotated[int, Field(ge=0, le=10**15)]
-Cost = Annotated[float, Field(allow_inf_nan=False)]
+Cost = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]  # its square can be added up
 
 
 def _hits_of_support(value: list[int]) -> list[int]:
