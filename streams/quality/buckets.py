@@ -10,10 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from streams.ledger.cells import CellKind
+from streams.quality.counted import Ints
+from streams.quality.details import FIRST_DETAIL, KIND_SHIFT, Columns, sum_by
 from streams.quality.names import Names
-from streams.quality.shares import Changes, Ints, sum_by
+from streams.quality.shares import Changes
 from streams.quality.spec import WindowSpec
-from streams.quality.table import Delta, Table, accumulate
+from streams.quality.table import CORRECTED, Delta, Table, accumulate
 
 
 class Bucket:
@@ -28,30 +31,44 @@ class Bucket:
     def merge(self, change: "BucketChange") -> None:
         """Apply what a round changed; tables that became empty go."""
         self.every.merge(change.every)
-        for tables, changes in zip(self.values, change.values, strict=True):
-            for value, delta in changes.items():
+        for part in change.details:
+            self.every.details.add(part)
+        for tables, changes, details in zip(self.values, change.values, change.value_details, strict=True):
+            for value in [*changes, *(value for value in details if value not in changes)]:
                 table = tables.get(value)
                 if table is None:
                     table = tables[value] = Table()
-                table.merge(delta)
+                table.merge(changes.get(value, {}))
+                if value in details:
+                    table.details.add(details[value])
                 if table.empty:
                     del tables[value]
 
 
 class BucketChange(NamedTuple):
-    """What a round changes in a bucket, or in a window: deltas in the shape of `Bucket`."""
+    """What a round changes in a bucket, or in a window: deltas in the shape of `Bucket`.
+
+    Details are changes of a bucket only: what a window shows of them is added up anew from its buckets.
+    """
 
     every: Delta
     values: tuple[dict[str, Delta], ...]
+    details: list[Columns]  # none or one
+    value_details: tuple[dict[str, Columns], ...]
+
+    @property
+    def nothing(self) -> bool:
+        """Whether it changes nothing."""
+        return not (self.every or self.details or any(self.values) or any(self.value_details))
 
 
 def no_change(dimensions: int) -> BucketChange:
     """A change of nothing."""
-    return BucketChange({}, tuple({} for _ in range(dimensions)))
+    return BucketChange({}, tuple({} for _ in range(dimensions)), [], tuple({} for _ in range(dimensions)))
 
 
 def add_up(changes: list[BucketChange], dimensions: int) -> BucketChange:
-    """The change of a window from those of its buckets; what cancels out is left out."""
+    """The change of a window's tables from those of its buckets; what cancels out is left out."""
     if len(changes) == 1:
         return changes[0]
     result = no_change(dimensions)
@@ -79,7 +96,44 @@ class Round:
 
     def __init__(self, changes: Changes, names: Names) -> None:
         self._names = names
-        group, pane, code, self._n = changes
+        corrected = changes.code >> KIND_SHIFT == CellKind.CORRECTED
+        detail = changes.code >= FIRST_DETAIL
+        code = np.where(corrected, CORRECTED, changes.code)
+        self._tables = _Sums(changes._replace(code=code), np.flatnonzero(~detail | corrected), names)
+        self._details = _Sums(changes, np.flatnonzero(detail), names)
+
+    def changes(self, window: WindowSpec, pane_ms: int, detail_ms: int) -> dict[tuple[int, int], BucketChange]:
+        """The changes of every bucket of a window spec, by (line, start of the bucket in ms).
+
+        Buckets that are not whole details have none: which of them a prediction lies in is not known there.
+        """
+        result: dict[tuple[int, int], BucketChange] = {}
+        names, dimensions = self._names, len(self._names.series)
+        for line, start, codes, n in self._tables.by_line(window, pane_ms):
+            place = result[line, start] = no_change(dimensions)
+            place.every.update(zip(codes.tolist(), n.tolist(), strict=True))
+        for d in range(dimensions):
+            for number, start, codes, n in self._tables.by_series(d, window, pane_ms):
+                line, value = names.series[d][number]
+                # it is new where the values' changes cancel out in the sum: one prediction changed its segment
+                place = result.setdefault((line, start), no_change(dimensions))
+                place.values[d][value] = dict(zip(codes.tolist(), n.tolist(), strict=True))
+        if window.bucket_ms % detail_ms or window.origin_ms % detail_ms:
+            return result
+        for line, start, codes, n in self._details.by_line(window, pane_ms):
+            result.setdefault((line, start), no_change(dimensions)).details.append((codes, n))
+        for d in range(dimensions):
+            for number, start, codes, n in self._details.by_series(d, window, pane_ms):
+                line, value = names.series[d][number]
+                result.setdefault((line, start), no_change(dimensions)).value_details[d][value] = codes, n
+        return result
+
+
+class _Sums:
+    """Some of the changes, to be summed by bucket and by what their groups are part of."""
+
+    def __init__(self, changes: Changes, rows: Ints, names: Names) -> None:
+        group, pane, code, self._n = (column[rows] for column in changes)
         # Buckets are looked for once for each run of cells of one pane and group, not for each cell.
         starts = np.flatnonzero(np.concatenate(([True], (group[1:] != group[:-1]) | (pane[1:] != pane[:-1]))))
         starts = starts[: len(group)]  # none when nothing changed
@@ -89,28 +143,18 @@ class Round:
         numbers = [[of[g] for g in groups.tolist()] for of in (names.line_of, *names.series_of)]
         self._line, *self._series = (np.array(each, np.int64)[index] for each in numbers)
 
-    def changes(self, window: WindowSpec, pane_ms: int) -> dict[tuple[int, int], BucketChange]:
-        """The changes of every bucket of a window spec, by (line, start of the bucket in ms)."""
-        result: dict[tuple[int, int], BucketChange] = {}
-        if not len(self._n):
-            return result
-        dimensions, length_ms = len(self._series), window.bucket_ms
-        bucket = (self._pane * pane_ms - window.origin_ms) // length_ms
-        for b, line, delta in self._deltas(bucket, self._line):
-            start = b * length_ms + window.origin_ms
-            result[line, start] = BucketChange(delta, tuple({} for _ in range(dimensions)))
-        for d, series in enumerate(self._series):
-            for b, number, delta in self._deltas(bucket, series):
-                line, value = self._names.series[d][number]
-                start = b * length_ms + window.origin_ms
-                place = result.get((line, start))
-                if place is None:  # the values' changes cancel out in the sum: one prediction changed its segment
-                    place = result[line, start] = no_change(dimensions)
-                place.values[d][value] = delta
-        return result
+    def by_line(self, window: WindowSpec, pane_ms: int) -> Iterator[tuple[int, int, Ints, Ints]]:
+        """(line, start of the bucket in ms, codes, counts) of every table that changed."""
+        return self._summed(self._line, window, pane_ms)
 
-    def _deltas(self, bucket: Ints, number: Ints) -> Iterator[tuple[int, int, Delta]]:
-        """Bucket, number and delta of every table that changed."""
+    def by_series(self, d: int, window: WindowSpec, pane_ms: int) -> Iterator[tuple[int, int, Ints, Ints]]:
+        """The same for the values of a dimension: (number of the series, ...)."""
+        return self._summed(self._series[d], window, pane_ms)
+
+    def _summed(self, number: Ints, window: WindowSpec, pane_ms: int) -> Iterator[tuple[int, int, Ints, Ints]]:
+        if not len(self._n):
+            return
+        bucket = (self._pane * pane_ms - window.origin_ms) // window.bucket_ms
         lowest = int(bucket.min())
         width = int(number.max()) + 1
         tables, table = np.unique((bucket - lowest) * width + number, return_inverse=True)
@@ -118,9 +162,9 @@ class Round:
         if not len(key):
             return
         table, cell = np.divmod(key, len(self._codes))
-        codes, counts = self._codes[cell].tolist(), sums.tolist()
+        codes = self._codes[cell]
         starts = np.flatnonzero(np.concatenate(([True], table[1:] != table[:-1])))
         ends = [*starts[1:].tolist(), len(key)]
         for begin, end, where in zip(starts.tolist(), ends, tables[table[starts]].tolist(), strict=True):
-            delta = dict(zip(codes[begin:end], counts[begin:end], strict=True))
-            yield where // width + lowest, where % width, delta
+            start = (where // width + lowest) * window.bucket_ms + window.origin_ms
+            yield where % width, start, codes[begin:end], sums[begin:end]

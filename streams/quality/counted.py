@@ -13,15 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.ledger.cells import CONFIDENCE_BINS, Outcome
+from streams.ledger.cells import CONFIDENCE_BINS, POSITIVE_BINS, Outcome
 
 Ints = NDArray[np.int64]
 
 NO_LABEL = -1
 """The true class of predictions without a label, in columns of classes."""
-
-POSITIVE_BINS = 128
-"""Bins of the score of the positive class, for AUC."""
 
 
 def _none() -> Ints:

@@ -13,6 +13,8 @@ import msgspec
 
 from streams.ledger.flush import decode
 from streams.ledger.spec import NO_TIME
+from streams.quality.ahead import Ahead
+from streams.quality.analyst import Analyst
 from streams.quality.inbox import Inbox
 from streams.quality.names import Names
 from streams.quality.rows import Moment, OutputRow
@@ -20,7 +22,7 @@ from streams.quality.shares import Shares
 from streams.quality.spec import QualitySpec
 from streams.quality.windows import Windows
 
-STATE_FORMAT = 2
+STATE_FORMAT = 3
 """The format of a dumped state; another one is not read."""
 
 
@@ -34,7 +36,9 @@ class Judge:
         self._names = Names(spec)
         self._inbox = Inbox(spec.ledger_partitions)
         self._shares = Shares(spec, self._names)
-        self._windows = Windows(spec, self._names)
+        self._analyst = Analyst(spec, self._names)
+        self._ahead = Ahead(spec, self._names)
+        self._windows = Windows(spec, self._names, self._analyst, self._ahead)
         self._watermarks = [NO_TIME] * spec.ledger_partitions
         self._missing = set(range(spec.ledger_partitions))
 
@@ -50,8 +54,10 @@ class Judge:
         if not chunks:
             return []
         partition = chunks[-1].ledger_partition
-        self._shares.take(chunks)
-        self._watermarks[partition] = max(self._watermarks[partition], chunks[-1].watermark)
+        changes, stood = self._shares.take(chunks), self._watermarks[partition]
+        if stood > self._windows.watermark:
+            self._ahead.take(stood, changes)
+        self._watermarks[partition] = max(stood, chunks[-1].watermark)
         self._missing.discard(partition)
         if self._missing:
             return []
@@ -59,6 +65,7 @@ class Judge:
         moment = Moment(offset, min(self._watermarks))
         rows = self._windows.close_round(self._shares.drain(), moment, quiet=quiet)
         self._shares.free(moment.watermark)
+        self._ahead.forget(moment.watermark)
         return rows
 
     def dump(self) -> dict[str, object]:
@@ -76,6 +83,8 @@ class Judge:
             "names": self._names.dump(),
             "shares": self._shares.dump(),
             "windows": self._windows.dump(),
+            "analyst": self._analyst.dump(),
+            "ahead": self._ahead.dump(),
         }
 
     @classmethod
@@ -89,6 +98,7 @@ class Judge:
         judge = cls(spec, partition)
         with _sound():
             judge._take_over(state)
+            judge._analyst.load(state["analyst"], spec)
             judge._windows.load(state["windows"], judge._shares.told())
         return judge
 
@@ -107,6 +117,7 @@ class Judge:
         judge = cls(spec, partition)
         with _sound():
             judge._take_over(state)
+            judge._analyst.load(state["analyst"], old)
             judge._windows.adopt(state["windows"], judge._shares.told(), old)
         return judge
 
@@ -130,6 +141,7 @@ class Judge:
         self._inbox.load(state["inbox"])
         self._names.load(state["names"])
         self._shares.load(state["shares"])
+        self._ahead.load(state["ahead"])
 
     @property
     def applied(self) -> tuple[int, ...]:

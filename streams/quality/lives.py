@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from streams.quality.maturing.outlook import Outlook
 from streams.quality.rows import Status
 from streams.quality.spec import WindowSpec
 
@@ -22,7 +23,7 @@ class Life:
     `unsaid` windows came with a state of another spec and are written as a whole in the next round.
     """
 
-    __slots__ = ("emptied", "shown", "shown_before", "status", "unsaid")
+    __slots__ = ("emptied", "outlook", "shown", "shown_before", "status", "unsaid")
 
     def __init__(self, dimensions: int) -> None:
         # segment -> classes whose row says nothing is left: it must not stay behind when all rows are written again,
@@ -32,6 +33,7 @@ class Life:
         self.shown: list[frozenset[str] | None] = [None] * dimensions
         self.unsaid = False
         self.shown_before = False
+        self.outlook: Outlook | None = None  # of all segments, at the last label age that was looked at
 
 
 def dump_lives(lives: Mapping[Key, Life]) -> dict[str, object]:
@@ -50,6 +52,7 @@ def dump_lives(lives: Mapping[Key, Life]) -> dict[str, object]:
             if life.emptied
         ],
         "unsaid": [[i, life.shown_before] for i, life in every if life.unsaid],
+        "outlooks": [[i, list(life.outlook)] for i, life in every if life.outlook is not None],
     }
 
 
@@ -69,6 +72,8 @@ def load_lives(state: Mapping[str, Any], lines: int, windows: int, dimensions: i
         every[i].emptied = {segment: set(classes) for segment, classes in emptied}
     for i, shown_before in state["unsaid"]:
         every[i].unsaid, every[i].shown_before = True, bool(shown_before)
+    for i, outlook in state["outlooks"]:
+        every[i].outlook = Outlook(*outlook)
     return lives
 
 

@@ -9,8 +9,11 @@ from typing import Any
 
 from streams.formats.columns import Group
 from streams.ledger.spec import Timing
+from streams.quality.details import MOST_C, UNLABELLED
 from streams.quality.spec import QualitySpec
-from streams.quality.table import UNLABELLED
+
+OTHER_SOURCE = "other"
+"""All label sources beyond as many as there are numbers for."""
 
 
 class Line:
@@ -28,8 +31,8 @@ class Line:
 class Names:
     """The numbers given so far.
 
-    `line_of[g]` is the line of group g, `series_of[d][g]` the number of its (line, value) in dimension d, and
-    `series[d][s]` that pair.
+    `classes`, `sources` and `source_pairs` are in the order of their numbers. `line_of[g]` is the line of group g,
+    `series_of[d][g]` the number of its (line, value) in dimension d, and `series[d][s]` that pair.
     """
 
     def __init__(self, spec: QualitySpec) -> None:
@@ -39,6 +42,10 @@ class Names:
         self.line_of: list[int] = []
         self.series: list[list[tuple[int, str]]] = [[] for _ in spec.dimensions]
         self.series_of: list[list[int]] = [[] for _ in spec.dimensions]
+        self.sources: list[str] = []
+        self.source_pairs: list[tuple[str, str]] = []
+        self._sources: dict[str, int] = {}
+        self._pairs: dict[tuple[str, str], int] = {}
         self._classes: dict[str, int] = {}
         self._groups: dict[Group, int] = {}
         self._lines: dict[tuple[str, str], int] = {}
@@ -73,9 +80,32 @@ class Names:
             self.series_of[d].append(series)
         return number
 
+    def source_number(self, name: str) -> int:
+        """The number of a label source; beyond the last number that of "other"."""
+        if name not in self._sources and len(self.sources) >= MOST_C:
+            name = OTHER_SOURCE
+        number = self._sources.setdefault(name, len(self.sources))
+        if number == len(self.sources):
+            self.sources.append(name)
+        return number
+
+    def pair_number(self, pair: tuple[str, str]) -> int:
+        """The number of a pair of label sources; beyond the last number that of ("other", "other")."""
+        if pair not in self._pairs and len(self.source_pairs) >= MOST_C:
+            pair = (OTHER_SOURCE, OTHER_SOURCE)
+        number = self._pairs.setdefault(pair, len(self.source_pairs))
+        if number == len(self.source_pairs):
+            self.source_pairs.append(pair)
+        return number
+
     def dump(self) -> dict[str, object]:
         """The names in the order of their numbers; for `load`."""
-        return {"classes": list(self.classes), "groups": [[g.model, g.version, *g.segments] for g in self._groups]}
+        return {
+            "classes": list(self.classes),
+            "groups": [[g.model, g.version, *g.segments] for g in self._groups],
+            "sources": list(self.sources),
+            "pairs": [list(pair) for pair in self.source_pairs],
+        }
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Number the names that `dump` gave as they were. Raises ValueError when they cannot have been."""
@@ -83,7 +113,12 @@ class Names:
             self.class_number(name)
         for model, version, *segments in state["groups"]:
             self.group_number(Group(model, version, tuple(segments)))
-        if (len(self.classes), len(self._groups)) != (len(state["classes"]), len(state["groups"])):
+        for name in state["sources"]:
+            self.source_number(name)
+        for first, second in state["pairs"]:
+            self.pair_number((first, second))
+        numbered = (len(self.classes), len(self._groups), len(self.sources), len(self.source_pairs))
+        if numbered != tuple(len(state[what]) for what in ("classes", "groups", "sources", "pairs")):
             raise ValueError("a name is numbered twice")
 
     def _line_number(self, model: str, version: str) -> int:

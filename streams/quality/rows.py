@@ -4,17 +4,35 @@ A row is a function of counts, the place they were counted at, and the round the
 clock and no state of the job gets in, so that two runs over one log write the same bytes.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
 from streams.ledger.spec import NO_TIME
 from streams.ledger.times import rfc3339
-from streams.quality.measures import ClassMeasures, WindowMeasures, class_measures, window_measures
+from streams.quality.class_details import NO_DETAILS, class_details
+from streams.quality.counted import Counted
+from streams.quality.drift.finding import Finding, Kind
+from streams.quality.measures import WindowMeasures, class_measures, window_measures
+from streams.quality.spec import format_length
 from streams.quality.table import Margins
 
 VIEW = "prediction_time"
-"""Windows are by the event time of the prediction; other views have counts of their own."""
+"""Windows are by the event time of the prediction."""
+
+LABEL_TIME_VIEW = "label_time"
+"""Windows by the time at which the label of a prediction became known."""
+
+
+def maturity_view(age_ms: int) -> str:
+    """The name of the view of windows with what was known at a label age.
+
+    >>> maturity_view(3_600_000), maturity_view(86_400_000)
+    ('maturity-1h', 'maturity-24h')
+    """
+    return f"maturity-{format_length(age_ms)}"
+
 
 ALL = "all"
 """The segment of every prediction."""
@@ -26,6 +44,26 @@ class Stream(StrEnum):
     WINDOWS = "windows"
     CLASSES = "classes"
     CONFUSION = "confusion"
+    CALIBRATION = "calibration"
+    DELAYS = "delays"
+    DRIFT = "drift"
+    GROUPS = "groups"
+    LABEL_SOURCES = "label_sources"
+    SAMPLES = "samples"
+
+
+SCHEMAS = {
+    Stream.WINDOWS: "quality.window.v1",
+    Stream.CLASSES: "quality.class.v1",
+    Stream.CONFUSION: "quality.confusion.v1",
+    Stream.CALIBRATION: "quality.calibration.v1",
+    Stream.DELAYS: "quality.delay.v1",
+    Stream.DRIFT: "quality.drift.v1",
+    Stream.GROUPS: "quality.group.v1",
+    Stream.LABEL_SOURCES: "quality.label_source.v1",
+    Stream.SAMPLES: "quality.sample.v1",
+}
+"""The name of the schema of each stream's rows."""
 
 
 class Status(StrEnum):
@@ -51,8 +89,9 @@ class Place(NamedTuple):
     version: str
     segment: str
     window: str
-    start_ms: int
+    start_ms: int | None  # None: it has no beginning (decayed)
     end_ms: int
+    view: str = VIEW
 
 
 class Moment(NamedTuple):
@@ -62,6 +101,7 @@ class Moment(NamedTuple):
     watermark: int
 
 
+_BLAMING = frozenset(Kind)
 _time = lru_cache(1 << 12)(rfc3339)  # a round has few times and many rows
 
 
@@ -76,16 +116,16 @@ def encode_part(part: str) -> str:
 
 
 def metric_key(place: Place) -> str:
-    """The key of a window row: model, version, segment, window, view and start, joined by `|`."""
+    """The key of a window row: model, version, segment, window, view and start (without one the end), joined by `|`."""
     before, behind = _around_segment(place)
     return f"{before}{encode_part(place.segment)}{behind}"
 
 
 def _around_segment(place: Place) -> tuple[str, str]:
     """What stands before and behind the segment in a key."""
-    start = encode_part(_time(place.start_ms))
+    start = encode_part(_time(place.end_ms if place.start_ms is None else place.start_ms))
     before = f"{encode_part(place.model)}|{encode_part(place.version)}|"
-    return before, f"|{encode_part(place.window)}|{VIEW}|{start}"
+    return before, f"|{encode_part(place.window)}|{encode_part(place.view)}|{start}"
 
 
 class RowWriter:
@@ -103,8 +143,8 @@ class RowWriter:
             "model_version": place.version,
             "segment": "",
             "window": place.window,
-            "view": VIEW,
-            "window_start": _time(place.start_ms),
+            "view": place.view,
+            "window_start": None if place.start_ms is None else _time(place.start_ms),
             "window_end": _time(place.end_ms),
             "status": status.value,
             "revision": moment.revision,
@@ -118,33 +158,87 @@ class RowWriter:
         self._key = self._identity["metric_key"] = f"{before}{encode_part(segment)}{behind}"
         self._identity["segment"] = segment
 
-    def window(self, counts: Margins, classes_expected: int | None, min_support: int) -> OutputRow:
-        """The row of the window itself."""
-        measures = window_measures(counts, min_support)
-        value = self._identity.copy()
-        value["schema"] = "quality.window.v1"
-        value["predictions"] = counts.predictions
-        value["labelled"] = counts.labelled
+    def window(
+        self, counts: Margins, classes_expected: int | None, min_support: int, *more: tuple[object, ...]
+    ) -> OutputRow:
+        """The row of the window itself; `more` are named tuples of further measures, each with its `undefined`."""
+        totals = (counts.predictions, counts.labelled, counts.corrected)
+        return self.measured(totals, window_measures(counts, min_support), classes_expected, *more)
+
+    def measured(
+        self,
+        totals: tuple[int, int, int],
+        measures: WindowMeasures,
+        classes_expected: int | None,
+        *more: tuple[object, ...],
+    ) -> OutputRow:
+        """The row of a window of which the measures are known; `totals` are predictions, labelled and corrected."""
+        value = self._start(Stream.WINDOWS)
+        value["predictions"], value["labelled"] = totals[:2]
         value["coverage"] = measures.coverage
-        value["corrected"] = counts.corrected
+        value["corrected"] = totals[2]
         value["classes_expected"] = classes_expected
-        value.update(zip(WindowMeasures._fields, measures, strict=True))
+        _enter(value, measures, *more)
         return OutputRow(Stream.WINDOWS, self._key, value)
 
-    def of_class(self, counts: Margins, cls: int, name: str) -> OutputRow:
-        """The row of one class, numbered `cls` in the counts."""
+    def of_classes(self, margins: Margins, classes: Mapping[str, int], counts: Counted) -> list[OutputRow]:
+        """The rows of some classes, given by name and number in the margins; in order of names."""
+        details = dict(zip(counts.classes, class_details(counts), strict=True)) if classes else {}
+        rows = []
+        for name in sorted(classes):
+            value = self._start(Stream.CLASSES)
+            value["class"] = name
+            _enter(value, class_measures(margins, classes[name]), details.get(name, NO_DETAILS))
+            rows.append(OutputRow(Stream.CLASSES, f"{self._key}|{encode_part(name)}", value))
+        return rows
+
+    def of(
+        self,
+        stream: Stream,
+        key: tuple[str, ...],
+        measures: tuple[object, ...],
+        names: Mapping[str, str] | None = None,
+    ) -> OutputRow:
+        """A row of a named tuple; `key` is what follows the metric key, `names` what fields are called in the row."""
+        value = self._start(stream)
+        for field, measure in zip(_fields(measures), measures, strict=True):
+            value[names.get(field, field) if names else field] = measure
+        return OutputRow(stream, "|".join((self._key, *map(encode_part, key))), value)
+
+    def finding(self, finding: Finding) -> OutputRow:
+        """The row of what a detector found."""
+        # A rate is of its subject; the subject of the others is whom they blame, and that may change.
+        by_subject = finding.kind not in _BLAMING and finding.subject is not None
+        key = (finding.kind, str(finding.subject)) if by_subject else (finding.kind,)
+        row = self.of(Stream.DRIFT, key, finding)
+        if finding.incident is not None:
+            row.value["incident"] = _time(finding.incident)
+        return row
+
+    def _start(self, stream: Stream) -> dict[str, object]:
         value = self._identity.copy()
-        value["schema"] = "quality.class.v1"
-        value["class"] = name
-        value.update(zip(ClassMeasures._fields, class_measures(counts, cls), strict=True))
-        return OutputRow(Stream.CLASSES, f"{self._key}|{encode_part(name)}", value)
+        value["schema"] = SCHEMAS[stream]
+        return value
 
     def confusion(self, actual: str, predicted: str, count: int) -> OutputRow:
         """The row of one cell."""
-        value = self._identity.copy()
-        value["schema"] = "quality.confusion.v1"
+        value = self._start(Stream.CONFUSION)
         value["actual"] = actual
         value["predicted"] = predicted
         value["count"] = count
         key = f"{self._key}|{encode_part(actual)}|{encode_part(predicted)}"
         return OutputRow(Stream.CONFUSION, key, value)
+
+
+def _fields(measures: tuple[object, ...]) -> tuple[str, ...]:
+    fields: tuple[str, ...] = measures._fields  # type: ignore[attr-defined]
+    return fields
+
+
+def _enter(value: dict[str, object], *parts: tuple[object, ...]) -> None:
+    """Enter the fields of several measures into a row; their reasons are joined in one last field."""
+    for part in parts:
+        value.update(zip(_fields(part), part, strict=True))
+    reasons = [str(part[-1]) for part in parts if part[-1] is not None]
+    del value["undefined"]
+    value["undefined"] = "; ".join(reasons) if reasons else None

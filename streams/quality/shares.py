@@ -12,15 +12,13 @@ from itertools import chain, islice, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from streams.ledger.cells import NONE, CellKind
 from streams.ledger.flush import Flush
+from streams.quality.counted import Ints
+from streams.quality.details import sum_by
 from streams.quality.names import Names
+from streams.quality.numbers import known, renumbered
 from streams.quality.spec import QualitySpec
-from streams.quality.table import CORRECTED, SHIFT, UNLABELLED
-
-Ints = NDArray[np.int64]
 
 MAX_PENDING_CELLS = 1_000_000
 """Changed cells that may wait for the end of a round before they are added up.
@@ -49,18 +47,6 @@ class Changes(NamedTuple):
         return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def sum_by(key: Ints, n: Ints) -> tuple[Ints, Ints]:
-    """The distinct keys in order and the sum of n of each, without those that come to zero."""
-    if not len(key):
-        return key, n
-    order = np.argsort(key, kind="stable")
-    ordered = key[order]
-    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-    sums: Ints = np.add.reduceat(n[order], starts)
-    kept = sums != 0
-    return ordered[starts[kept]], sums[kept]
-
-
 class Shares:
     """The last word on every slot, and the changes that wait for the end of the round."""
 
@@ -76,8 +62,8 @@ class Shares:
     def __len__(self) -> int:
         return sum(map(len, self._slots.values()))
 
-    def take(self, chunks: list[Flush]) -> None:
-        """Replace what a flush, given as its chunks, says anew.
+    def take(self, chunks: list[Flush]) -> Changes:
+        """Replace what a flush, given as its chunks, says anew; what that changes.
 
         A slot that comes in several chunks is the sum of its parts. A slot that was forgotten counts anew; the
         windows it would count in are final and take nothing. Raises ValueError on cells that name no class.
@@ -104,11 +90,13 @@ class Shares:
         code = np.concatenate((code, old_cells[:, 0]))
         n = np.concatenate((n, -old_cells[:, 1]))
         pairs = np.array(list(slots), np.int64).reshape(-1, 2)
-        self._pending.append(_reduced(pairs[:, 1], pairs[:, 0], slot, code, n))
+        changes = _reduced(pairs[:, 1], pairs[:, 0], slot, code, n)
+        self._pending.append(changes)
         if sum(len(c.n) for c in self._pending) > self._add_up_at:
             self._pending = [self.drain()]
             # Distinct changes cannot be made fewer: doubling keeps the work in proportion to what was taken.
             self._add_up_at = max(MAX_PENDING_CELLS, 2 * len(self._pending[0].n))
+        return changes
 
     def drain(self) -> Changes:
         """The changes since the last time, each cell once."""
@@ -171,12 +159,13 @@ class Shares:
         pending = Changes(*waiting)
         line = np.array(self._names.line_of, np.int64)
         partition, group = key >> 32, key & _GROUP
-        known = [group.max(initial=-1), pending.group.max(initial=-1)] < np.array(len(line))
-        if not known.all() or pending.group.min(initial=0) < 0 or (line[group] != np.repeat(panes[:, 0], shares)).any():
+        named = [group.max(initial=-1), pending.group.max(initial=-1)] < np.array(len(line))
+        if not named.all() or pending.group.min(initial=0) < 0 or (line[group] != np.repeat(panes[:, 0], shares)).any():
             raise ValueError("a share is of a group that has no name")
         if not ((partition >= 0) & (partition < self._spec.ledger_partitions)).all():
             raise ValueError("a share is of a ledger partition that does not exist")
-        self._check_codes(np.concatenate((np.frombuffer(data, np.int64)[::2], pending.code)))
+        if not known(np.concatenate((np.frombuffer(data, np.int64)[::2], pending.code)), self._names):
+            raise ValueError("a share counts a class or a label source that has no name")
         ends = (np.cumsum(size) * _CELL_BYTES).tolist()
         cells = zip(key.tolist(), (data[begin:end] for begin, end in pairwise([0, *ends])), strict=True)
         places = [(number, pane) for number, pane in panes.tolist()]
@@ -191,13 +180,6 @@ class Shares:
         key = np.fromiter(chain.from_iterable(self._slots.values()), np.int64, len(cells))
         size = np.fromiter(map(len, cells), np.int64, len(cells)) // _CELL_BYTES
         return key, size, b"".join(cells)
-
-    def _check_codes(self, code: Ints) -> None:
-        actual, predicted = code >> SHIFT, code & UNLABELLED
-        classes = len(self._names.classes)
-        named = (predicted < classes) & ((actual >= 0) & (actual < classes) | (actual == UNLABELLED))
-        if not (named | (code == CORRECTED)).all():
-            raise ValueError("a share counts a class that has no name")
 
     def _due_ms(self, line: int, pane: int) -> int:
         """From which watermark on no window needs a pane of a line."""
@@ -224,24 +206,9 @@ class Shares:
             slots.setdefault((pane, groups[g]), len(slots))
             for pane, g in zip(chunk.pane.tolist(), chunk.group.tolist(), strict=True)
         ]
-        # Confidence and delay cells are for calibration and label delays (statistics.md sections 5 and 6). No row
-        # shows them yet, so they are not kept; a replay of the tallies finds them when one does.
-        kind = chunk.code >> 32
-        kept = np.flatnonzero(((kind == CellKind.CONFUSION) | (kind == CellKind.CORRECTED)) & (chunk.count != 0))
+        kept = np.flatnonzero(chunk.count)
         slot = np.repeat(np.array(numbers, np.int64), np.diff(chunk.bounds))[kept]
-        code, corrected = chunk.code[kept], kind[kept] == CellKind.CORRECTED
-        # Numbers by local class: behind the named ones NONE, and then all that has no name.
-        named = len(chunk.classes)
-        classes = np.array([*(names.class_number(c) for c in chunk.classes), UNLABELLED, -1], np.int64)
-        predicted, actual = (np.where(corrected, NONE, local) for local in (code >> 16 & NONE, code & NONE))
-        predicted, actual = (
-            classes[np.where(local == NONE, named, np.where(local < named, local, named + 1))]
-            for local in (predicted, actual)
-        )
-        unnamed = (predicted < 0) | (actual < 0) | ((predicted == UNLABELLED) & ~corrected)
-        if unnamed.any():
-            raise ValueError(f"a flush of ledger partition {chunk.ledger_partition} counts a class it does not name")
-        return slot, np.where(corrected, CORRECTED, actual << SHIFT | predicted), chunk.count[kept]
+        return slot, renumbered(chunk, kept, names), chunk.count[kept]
 
 
 def _reduced(groups: Ints, panes: Ints, slot: Ints, code: Ints, n: Ints) -> Changes:

@@ -14,6 +14,11 @@ from streams.quality.settings import Settings
 _UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _LENGTH = re.compile(r"([1-9][0-9]{0,8})([smhd])")
 
+_DECAYED = "decayed-"
+_STEPS_A_HALF_LIFE = 6
+_HALF_LIVES = 16
+"""What is older weighs less than 1/65,536 and is left out."""
+
 
 def format_length(length_ms: int) -> str:
     """The canonical name of a length of whole seconds: "90s", "15m", "1h", "24h" (never "1d"), "7d".
@@ -41,6 +46,7 @@ class WindowSpec:
     size_ms: int
     step_ms: int
     origin_ms: int = 0
+    half_life_ms: int = 0  # of decayed windows: a prediction weighs half as much after it; 0: all weigh the same
 
     def __post_init__(self) -> None:
         if self.size_ms <= 0 or self.step_ms <= 0:
@@ -78,7 +84,7 @@ class WindowSpec:
 
 
 def parse_window(text: str, origin_ms: int = 0) -> WindowSpec:
-    """The windows that "24h" (tumbling) or "24h/1h" (of 24 hours, each hour) names; units s, m, h, d.
+    """The windows that "24h" (tumbling), "24h/1h" (of 24 hours, each hour) or "decayed-6h" names; units s, m, h, d.
 
     Two spellings of one length give one name. Raises ValueError with a sentence when `text` is something
     else.
@@ -86,6 +92,8 @@ def parse_window(text: str, origin_ms: int = 0) -> WindowSpec:
     >>> parse_window("1d").name, parse_window("86400s/60m").name
     ('24h', '24h/1h')
     """
+    if text.strip().startswith(_DECAYED):
+        return _parse_decayed(text, origin_ms)
     lengths = []
     parts = text.strip().split("/")
     for part in parts[:3]:
@@ -93,12 +101,21 @@ def parse_window(text: str, origin_ms: int = 0) -> WindowSpec:
         if match is None or len(parts) > 2:
             raise ValueError(
                 f"{text!r} is not a window: write a length such as 90s, 15m, 24h or 7d, "
-                "or a length and a step such as 24h/1h"
+                "a length and a step such as 24h/1h, or a half-life such as decayed-6h"
             )
         lengths.append(int(match[1]) * _UNITS[match[2]])
     size, step = lengths[0], lengths[-1]
     name = format_length(size) if size == step else f"{format_length(size)}/{format_length(step)}"
     return WindowSpec(name, size, step, origin_ms)
+
+
+def _parse_decayed(text: str, origin_ms: int) -> WindowSpec:
+    """Windows that are told six times a half-life and reach 16 of them back."""
+    match = _LENGTH.fullmatch(text.strip().removeprefix(_DECAYED))
+    if match is None or (half_life := int(match[1]) * _UNITS[match[2]]) < MINUTE:
+        raise ValueError(f"{text!r} is not a decayed window: write its half-life of at least 1m, such as decayed-6h")
+    name = f"{_DECAYED}{format_length(half_life)}"
+    return WindowSpec(name, _HALF_LIVES * half_life, half_life // _STEPS_A_HALF_LIFE, origin_ms, half_life)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +177,10 @@ class QualitySpec:
         """How many classes the model's closed list has; None without one."""
         expected = dict(self.expected_classes).get(model, self.expected_default)
         return len(expected) if expected else None
+
+    def expected_of(self, model: str) -> frozenset[str] | None:
+        """The model's closed list of classes; None without one."""
+        return frozenset(dict(self.expected_classes).get(model, self.expected_default)) or None
 
     def last_end(self, pane: int) -> int:
         """Where the last window over a pane ends, ms. Past it by horizon and slack, the pane is done."""

@@ -8,11 +8,7 @@ square of the classes.
 
 from collections.abc import Iterable, Mapping
 
-SHIFT = 24
-"""A cell's code is `actual << SHIFT | predicted`, both class numbers of the judge."""
-
-UNLABELLED = (1 << SHIFT) - 1
-"""The actual class of a prediction without a label."""
+from streams.quality.details import SHIFT, UNLABELLED, Details
 
 CORRECTED = -1
 """The code under which corrections travel in a delta: no cell, but a count of the table."""
@@ -145,13 +141,14 @@ def total(parts: Iterable[Margins]) -> Margins:
 
 
 class Table:
-    """A confusion table: `cells` by code, none of them zero, and the `margins` that follow from them."""
+    """A confusion table: `cells` by code, none of them zero, the `margins` that follow from them, and `details`."""
 
-    __slots__ = ("cells", "margins")
+    __slots__ = ("cells", "details", "margins")
 
     def __init__(self) -> None:
         self.cells: Delta = {}
         self.margins = Margins()
+        self.details = Details()
 
     def merge(self, delta: Mapping[int, int]) -> None:
         """Add a mapping of codes to counts. Raises ValueError when a cell would be counted less than never."""
@@ -175,7 +172,7 @@ class Table:
     @property
     def empty(self) -> bool:
         """Whether nothing is counted here."""
-        return not self.cells and not self.margins.corrected
+        return not self.cells and not self.margins.corrected and self.details.empty
 
     def counts(self) -> Delta:
         """The whole table as a delta: what has to be merged into an empty one to make it again."""

@@ -10,6 +10,7 @@ from heapq import nsmallest
 from typing import NamedTuple
 
 from streams.quality.buckets import Bucket, BucketChange
+from streams.quality.details import Columns, added, subtracted
 from streams.quality.rows import ALL
 from streams.quality.table import Delta, Margins, Table, accumulate, margins_of, total
 
@@ -18,12 +19,14 @@ OTHER = "other"
 
 
 class View(NamedTuple):
-    """What one segment shows: the margins now, what changed, and the counts of any cells now."""
+    """What one segment shows: the margins now, what changed, the counts of any cells now, all of them, and details."""
 
     segment: str
     margins: Margins
     delta: Delta
     counts: Callable[[Collection[int]], list[int]]
+    everything: Callable[[], Delta]
+    details: Callable[[], Columns]
 
 
 def views(
@@ -100,8 +103,13 @@ class _Sum:
             accumulate(result, table.counts())
         return result
 
+    def details(self) -> Columns:
+        if len(self.tables) == 1:
+            return self.tables[0].details.columns()
+        return added(table.details.columns() for table in self.tables)
+
     def view(self, segment: str, delta: Delta) -> View:
-        return View(segment, self.margins, delta, self.counts)
+        return View(segment, self.margins, delta, self.counts, self.everything, self.details)
 
 
 _NOTHING = _Sum([])
@@ -142,7 +150,17 @@ def _bounded(
     rest.merge(every[0].margins)
     for part in named:
         rest.merge(part.margins, -1)
-    yield View(f"{dimension}={OTHER}", rest, rest_delta, _less(every[0], named))
+
+    def everything() -> Delta:
+        cells = every[0].everything()
+        for part in named:
+            accumulate(cells, part.everything(), -1)
+        return cells
+
+    def details() -> Columns:
+        return subtracted(every[0].details(), (part.details() for part in named))
+
+    yield View(f"{dimension}={OTHER}", rest, rest_delta, _less(every[0], named), everything, details)
 
 
 def _less(whole: _Sum, parts: list[_Sum]) -> Callable[[Collection[int]], list[int]]:

@@ -12,28 +12,35 @@ Windows can be made of the state of others (`adopt`): what the others had forgot
 a line that begins before its first kept pane is ever shown.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from heapq import heapify, heappop, heappush
 from typing import Any
 
 from streams.ledger.spec import NO_TIME
+from streams.quality.ahead import Ahead
+from streams.quality.analyst import Analyst
 from streams.quality.buckets import Bucket, BucketChange, Round, add_up, contents, no_change
+from streams.quality.decayed_rows import decayed_rows
+from streams.quality.details import UNLABELLED
 from streams.quality.lives import Key, Life, dump_lives, known_again, load_lives
-from streams.quality.names import Line, Names
+from streams.quality.names import Names
 from streams.quality.rows import ALL, Moment, OutputRow, Place, RowWriter, Status
 from streams.quality.shares import Changes
 from streams.quality.spec import QualitySpec, WindowSpec
-from streams.quality.table import SHIFT, UNLABELLED, changed_classes, split
+from streams.quality.table import split
 from streams.quality.views import View, views
+from streams.quality.window_rows import Turn, WindowRows
 
 
 class Windows:
     """The windows of every model version of a judge, and the watermark of the last round."""
 
-    def __init__(self, spec: QualitySpec, names: Names) -> None:
+    def __init__(self, spec: QualitySpec, names: Names, analyst: Analyst, ahead: Ahead) -> None:
         self.watermark = NO_TIME
         self._spec = spec
         self._names = names
+        self._analyst = analyst
+        self._ahead = ahead
         self._buckets: dict[tuple[int, int], dict[int, Bucket]] = {}  # (line, window spec) -> start -> bucket
         self._lives: dict[Key, Life] = {}
         self._unsaid: list[Key] = []
@@ -63,15 +70,18 @@ class Windows:
             key = heappop(self._deadlines)[1]
             if key in self._lives:
                 touched.setdefault(key, [])
-        self.watermark = moment.watermark
+        before_ms, self.watermark = self.watermark, moment.watermark
         rows: list[OutputRow] = []
         final: list[Key] = []
         for key in sorted(touched, key=self._order):
-            rows += self._write(key, touched[key], moment, quiet=quiet)
+            if not self._told_yet(key):
+                continue
+            rows += self._write(key, touched[key], moment, before_ms, quiet=quiet)
             if self._lives[key].status is Status.FINAL:
                 final.append(key)
         for key in final:
             self._forget(key)
+        self._analyst.forget(moment.watermark)
         return rows
 
     def dump(self) -> dict[str, object]:
@@ -88,10 +98,11 @@ class Windows:
         for key, life in lives.items():
             self._begin(key, life)
             # Whatever a round turned was written in it, so between rounds a status is what the watermark says.
-            status = self._status(self._names.lines[key[0]], key[2] + self._spec.windows[key[1]].size_ms)
+            window = self._spec.windows[key[1]]
+            status = self._status(key[0], window, key[2] + window.size_ms)
             if status is Status.FINAL:
                 raise ValueError("a window that should be forgotten")
-            life.status = None if life.unsaid else status
+            life.status = None if life.unsaid or not self._told_yet(key) else status
         self._unsaid = [key for key, life in lives.items() if life.unsaid]
         self._deadlines = [deadline for deadline in self._deadlines if deadline[0] > self.watermark]
         heapify(self._deadlines)
@@ -123,8 +134,8 @@ class Windows:
         dimensions = len(self._spec.dimensions)
         made = Round(changes, self._names)
         for w, window in enumerate(self._spec.windows):
-            for (line, start), change in made.changes(window, self._spec.pane_ms).items():
-                if not change.every and not any(change.values):
+            for (line, start), change in made.changes(window, self._spec.pane_ms, self._spec.detail_ms).items():
+                if change.nothing:
                     continue
                 starts = window.starts(start)
                 live = [(line, w, begin) for begin in starts if self._can_change(line, window, begin)]
@@ -145,84 +156,85 @@ class Windows:
         self._lives[key] = life
         timing = self._names.lines[key[0]].timing
         end = key[2] + self._spec.windows[key[1]].size_ms
-        heappush(self._deadlines, (end + timing.settle_ms, key))
-        heappush(self._deadlines, (end + timing.final_ms, key))
+        for wait in (timing.settle_ms, self._final_ms(key[0], self._spec.windows[key[1]])):
+            heappush(self._deadlines, (end + wait, key))
+        if self._spec.windows[key[1]].half_life_ms:
+            heappush(self._deadlines, (end, key))
+        for age in self._analyst.ages[key[1]]:
+            if age < timing.final_ms:
+                heappush(self._deadlines, (end + age, key))
 
     def _can_change(self, line: int, window: WindowSpec, start: int) -> bool:
         """Whether a window is not final, and nothing of it is missing."""
         if line < len(self._begins) and start < self._begins[line]:
             return False
-        return start + window.size_ms + self._names.lines[line].timing.final_ms > self.watermark
+        return start + window.size_ms + self._final_ms(line, window) > self.watermark
 
     def _order(self, key: Key) -> tuple[str, str, int, int]:
         line = self._names.lines[key[0]]
         return line.model, line.version, key[1], key[2]
 
-    def _status(self, line: Line, end: int) -> Status:
-        if self.watermark >= end + line.timing.final_ms:
-            return Status.FINAL
-        return Status.SETTLED if self.watermark >= end + line.timing.settle_ms else Status.OPEN
+    def _final_ms(self, line: int, window: WindowSpec) -> int:
+        """How long after its end a window can change; a decayed one until it settles."""
+        timing = self._names.lines[line].timing
+        return min(timing.settle_ms, timing.final_ms) if window.half_life_ms else timing.final_ms
 
-    def _write(self, key: Key, changes: list[BucketChange], moment: Moment, *, quiet: bool) -> list[OutputRow]:
+    def _status(self, line: int, window: WindowSpec, end: int) -> Status:
+        if self.watermark >= end + self._final_ms(line, window):
+            return Status.FINAL
+        return Status.SETTLED if self.watermark >= end + self._names.lines[line].timing.settle_ms else Status.OPEN
+
+    def _write(
+        self, key: Key, changes: list[BucketChange], moment: Moment, before_ms: int, *, quiet: bool
+    ) -> list[OutputRow]:
         number, w, start = key
         line, window, life = self._names.lines[number], self._spec.windows[w], self._lives[key]
-        end = start + window.size_ms
-        status = self._status(line, end)
-        turned = status is not life.status
-        life.status = status
+        turn = self._turn(number, w, start + window.size_ms, life, before_ms)
+        life.status = turn.status
         spec = self._spec
+        if window.half_life_ms:
+            life.unsaid, end = False, start + window.size_ms
+            place = Place(line.model, line.version, ALL, window.name, None, end)
+            writer, buckets = RowWriter(place, turn.status, moment), self._buckets.get((number, w), {})
+            return [] if quiet else decayed_rows(writer, window, end, buckets, spec, self._names, line)
         change = add_up(changes, len(spec.dimensions)) if changes else no_change(len(spec.dimensions))
         rows: list[OutputRow] = []
-        buckets = self._inside(number, w, start)
-        writer = RowWriter(Place(line.model, line.version, ALL, window.name, start, end), status, moment)
-        for view in views(buckets, change, spec.dimensions, spec.max_segment_values, life.shown, whole=turned):
-            if not (view.delta or turned):
+        inside = self._inside(number, w, start)
+        late = self._ahead.late(number, w, start) if turn.settles else None
+        told = WindowRows(spec, self._names, self._analyst, key, life, turn, moment, late)
+        for view in views(inside, change, spec.dimensions, spec.max_segment_values, life.shown, whole=turn.turned):
+            if not (view.delta or turn.turned or (turn.age_ms is not None and view.segment == ALL)):
                 continue
             codes = [code for code in view.delta if code >= 0]
             counts = view.counts(codes)
             if 0 in counts and (gone := _emptied(view, codes, counts)):
                 life.emptied.setdefault(view.segment, set()).update(gone)
-            if not quiet:
-                writer.turn_to(view.segment)
-                emptied = life.emptied.get(view.segment, set()) if turned else None
-                cells = [*zip(codes, counts, strict=True)]
-                if life.unsaid:
-                    cells += _others(view, buckets)
-                rows += self._rows(view, cells, writer, line, emptied)
+            cells = [*zip(codes, counts, strict=True)]
+            if life.unsaid and not quiet:
+                cells += _others(view, inside)
+            emptied = life.emptied.get(view.segment, set()) if turn.turned else None
+            rows += told.segment(view, cells, emptied, quiet=quiet)
+        if not quiet:
+            rows += told.groups()
         life.unsaid = False
         return rows
+
+    def _told_yet(self, key: Key) -> bool:
+        """Decayed windows are told from their end on: before it they would be told for all of the time to come."""
+        window = self._spec.windows[key[1]]
+        return not window.half_life_ms or key[2] + window.size_ms <= self.watermark
+
+    def _turn(self, line: int, w: int, end: int, life: Life, before_ms: int) -> Turn:
+        """What happens to a window in this round, before its life says so."""
+        status = self._status(line, self._spec.windows[w], end)
+        settles = status is not Status.OPEN and life.status in {None, Status.OPEN}
+        reached = [age for age in self._analyst.ages[w] if before_ms < end + age <= self.watermark]
+        return Turn(status, status is not life.status, settles, reached[-1] if reached else None)
 
     def _inside(self, line: int, w: int, start: int) -> list[Bucket]:
         window, buckets = self._spec.windows[w], self._buckets.get((line, w), {})
         inside = range(start, start + window.size_ms, window.bucket_ms)
         return [bucket for begin in inside if (bucket := buckets.get(begin)) is not None]
-
-    def _rows(
-        self,
-        view: View,
-        cells: Iterable[tuple[int, int]],
-        writer: RowWriter,
-        line: Line,
-        emptied: set[int] | None,
-    ) -> list[OutputRow]:
-        """The rows of a view: of all its classes and of the `emptied` ones where these are given."""
-        counts = view.margins
-        if not counts.predictions and not sum(n for code, n in view.delta.items() if code >= 0):
-            return []  # there was nothing and there is nothing: no row, not even of corrections
-        names = self._names.classes
-        rows = [writer.window(counts, line.classes_expected, self._spec.min_support)]
-        classes = changed_classes(view.delta)
-        if emptied is not None:
-            classes |= counts.classes() | emptied
-        rows += [writer.of_class(counts, c, names[c]) for c in sorted(classes, key=names.__getitem__)]
-        changed = [
-            (names[actual], names[code & UNLABELLED], count)
-            for code, count in cells
-            if (actual := code >> SHIFT) != UNLABELLED
-        ]
-        changed.sort()
-        rows += [writer.confusion(*cell) for cell in changed]
-        return rows
 
     def _forget(self, key: Key) -> None:
         line, w, start = key

@@ -29,12 +29,12 @@ from streams.ledger.join import Join
 from streams.ledger.position import SourceId
 from streams.ledger.rejects import intake_row, join_row
 from streams.quality.judge import Judge
-from streams.quality.rows import OutputRow
+from streams.quality.rows import OutputRow, Stream
 from streams.runtime.config.job import Config
 from streams.runtime.errors import ConfigError, InternalError
 
 CHUNK_LINES = 20_000
-STREAMS = ("windows", "classes", "confusion", "rejects", "audit")
+STREAMS = (*map(str, Stream), "rejects", "audit")
 _FOREVER = 1 << 62
 _GZIP = b"\x1f\x8b"
 

@@ -14,7 +14,7 @@ import orjson
 
 from streams.ledger.gap import GapError
 from streams.quality.judge import Judge
-from streams.quality.rows import OutputRow
+from streams.quality.rows import OutputRow, Stream
 from streams.runtime.checkpoints.kept import MOVED_KEPT_S, Checkpoints, Kept
 from streams.runtime.checkpoints.kinds import JUDGE
 from streams.runtime.checkpoints.rules import Due
@@ -264,4 +264,14 @@ class JudgeStage:
         return offset if known else 0
 
 
-_NOUNS: dict[str, TopicNoun] = {"windows": "windows", "classes": "classes", "confusion": "confusion"}
+_NOUNS: dict[str, TopicNoun] = {
+    Stream.WINDOWS: "windows",
+    Stream.CLASSES: "classes",
+    Stream.CONFUSION: "confusion",
+    Stream.CALIBRATION: "calibration",
+    Stream.DELAYS: "delays",
+    Stream.DRIFT: "drift",
+    Stream.GROUPS: "groups",
+    Stream.LABEL_SOURCES: "label_sources",
+    Stream.SAMPLES: "samples",
+}
