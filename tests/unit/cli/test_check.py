@@ -23,6 +23,15 @@ def test_a_good_file_is_told_in_a_few_lines(file: Path, capsys: pytest.CaptureFi
     assert shown.err == ""
 
 
+def test_windows_that_are_not_of_whole_details_are_named(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(GOOD + '[windows]\nsizes = ["30m", "2h", "6h/90m"]\n')
+    assert main(["check", str(file)]) == 0
+    assert "no scores, delays or sources of labels of 30m, 6h/90m: windows.detail is 1h" in capsys.readouterr().out
+    file.write_text(GOOD + '[windows]\nsizes = ["30m", "2h", "6h/90m"]\ndetail = "30m"\n')
+    assert main(["check", str(file)]) == 0
+    assert "no scores" not in capsys.readouterr().out
+
+
 def test_every_problem_is_a_line_on_standard_error(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.write_text(GOOD + "nonsense = 1\n[run]\ntick = 5\n")
     assert main(["check", str(file)]) == 78
