@@ -9,6 +9,7 @@ in a closed list, too long) is not kept, but its probability counts in the sums.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -16,15 +17,22 @@ from numpy.typing import NDArray
 
 from streams.formats.classes import ClassNames
 from streams.formats.columns import CONFIDENCE_SCALE, NO_KEPT, Kept
+from streams.formats.name_columns import distinct
 from streams.formats.scores import TOLERANCE
 from streams.formats.spec import ClassSpec
 from streams.formats.values import Unreadable
 
 N = TypeVar("N", int, NDArray[np.int64])
 
+Bools = NDArray[np.bool_]
+Predicted = tuple[NDArray[np.uint16], list[str]]
+"""The predicted class of row i is `classes[codes[i]]`."""
+
 _FINE = 10**8  # sums are of integers, so that the order of the classes cannot matter
 _SUM_TOLERANCE = _FINE // 50  # logs round to two digits
 _MOST_KEYS = 100_000  # distinct keys whose classes are remembered
+_CHUNK_CELLS = 200_000  # of tables of keys by rows, so that wide maps take no more memory than narrow ones
+_SPARSE = 8  # times as many cells as numbers: such tables are not made
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +85,10 @@ class KeptScores:
         top = tuple((name, round(p * CONFIDENCE_SCALE)) for name, p in ordered[: self.keep])
         return RowScores(top, _coarse(sum(f * f for f in everything)) if whole else 0)
 
-    def columns(self, numbers: Iterable[tuple[str, NDArray[np.float64]]], n: int) -> Kept:
-        """What rows keep whose scores are columns (n,), one for each key; NaN: not there.
-
-        The caller sees to it that the predicted class is among them.
-        """
+    def columns(self, numbers: Iterable[tuple[str, NDArray[np.float64]]], predicted: Predicted) -> Kept:
+        """What rows keep whose scores are columns (n,), one for each key; NaN: not there."""
+        codes, classes = predicted
+        n = len(codes)
         named: dict[str, NDArray[np.float64]] = {}
         others: list[NDArray[np.float64]] = []
         kept = np.ones(n, bool)
@@ -95,6 +102,8 @@ class KeptScores:
                 named[name] = np.where(np.isnan(p), named[name], p)
             else:
                 named[name] = p
+        if not named:
+            return self.none(n)
         names = sorted(named)
         table = np.array([named[name] for name in names], np.float64).reshape(len(names), n).T
         there = ~np.isnan(table)
@@ -108,6 +117,7 @@ class KeptScores:
             squares += rest * rest
         whole &= np.abs(total - _FINE) <= _SUM_TOLERANCE
         kept &= whole | (there.sum(axis=1) >= self.keep)
+        kept &= _at(there, {name: place for place, name in enumerate(names)}, codes, classes)
         out = self.none(n)
         chosen = np.take_along_axis(there, order, axis=1) & kept[:, None]
         scaled = np.rint(np.where(chosen, np.take_along_axis(table, order, axis=1), 0.0) * CONFIDENCE_SCALE)
@@ -118,14 +128,36 @@ class KeptScores:
         out.names = names
         return out
 
-    def numbers(self, column: NDArray[np.float64], codes: NDArray[np.uint16], names: list[str]) -> Kept:
-        """`of` for a column of plain numbers, NaN: none; `names[codes[i]]` is the class of row i."""
+    def numbers(self, column: NDArray[np.float64], predicted: Predicted) -> Kept:
+        """What rows keep whose scores are plain numbers, NaN: none."""
         if self._binary is None:
             return self.none(len(column))
-        among = np.array([name in self._binary for name in names], bool)[codes]
-        column = np.where(among, column, np.nan)
         positive, other = self._binary
-        return self.columns(((positive, column), (other, 1 - column)), len(column))
+        return self.columns(((positive, column), (other, 1 - column)), predicted)
+
+    def maps(self, column: list[dict[str, float]], predicted: Predicted) -> Kept:
+        """What rows keep whose scores are maps of numbers."""
+        codes, classes = predicted
+        kept = self.none(len(column))
+        widest = max(map(len, column))
+        step = max(1, _CHUNK_CELLS // (widest + 1))
+        for start in range(0, len(column), step):
+            some, mine = column[start : start + step], codes[start : start + step]
+            if not any(some):
+                continue
+            keys = distinct([*chain.from_iterable(some)])
+            if len(keys.values) * len(some) > _SPARSE * len(keys.codes):
+                part = self.rows(
+                    [self.of(score, classes[code]) for score, code in zip(some, mine.tolist(), strict=True)]
+                )
+            else:
+                table = np.full((len(keys.values), len(some)), np.nan)
+                row = np.repeat(np.arange(len(some)), np.fromiter(map(len, some), np.int64, len(some)))
+                values = chain.from_iterable(score.values() for score in some)
+                table[keys.codes, row] = np.fromiter(values, np.float64, len(row))
+                part = self.columns(zip(keys.values, table, strict=True), (mine, classes))
+            kept.put(np.arange(start, start + len(some)), part)
+        return kept
 
     def rows(self, found: list[RowScores]) -> Kept:
         """Rows read one by one as columns."""
@@ -170,6 +202,13 @@ class KeptScores:
         if self._binary is None or (type(score) is not float and type(score) is not int):
             return []
         return [(self._binary[0], score), (self._binary[1], 1 - score)]
+
+
+def _at(there: Bools, place: dict[str, int], codes: NDArray[np.uint16], classes: list[str]) -> Bools:
+    """Whether each row has the class `classes[codes[i]]`, which is the column `place` of that name."""
+    column = np.array([place.get(name, -1) for name in classes], np.int64).take(codes)
+    found: Bools = (column >= 0) & there[np.arange(len(codes)), column]
+    return found
 
 
 def _clipped(number: Any) -> float | None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.formats.columns import NO_CONFIDENCE, Kept
-from streams.formats.kept_scores import KeptScores
+from streams.formats.kept_scores import KeptScores, Predicted
 from streams.formats.layout import SCORE_TYPE, is_field_name
 from streams.formats.name_columns import Bools, Distinct
 from streams.formats.scores import Scores
@@ -71,25 +71,22 @@ class ScoreMaps:
         return [(key, np.array([get(m) for m in maps], np.float64)) for key, get in keys]
 
 
-def kept_column(
-    column: list[Any], names: tuple[NDArray[np.uint16], list[str]], scores: KeptScores, maps: ScoreMaps
-) -> Kept:
-    """The scores that rows keep. `names` are the codes and classes; rows that are odd may keep anything."""
-    codes, classes = names
+def kept_column(column: list[Any], predicted: Predicted, scores: KeptScores, maps: ScoreMaps) -> Kept:
+    """The scores that rows keep; rows that are odd may keep anything."""
     kinds = set(map(type, column))
     if kinds <= {float, type(None)}:
-        return scores.numbers(np.array(column, np.float64), codes, classes)
+        return scores.numbers(np.array(column, np.float64), predicted)
     if len(kinds) > 1:
         kept = scores.none(len(column))
+        codes, classes = predicted
         for kind in sorted(kinds - {type(None)}, key=str):
             at = np.array([i for i, score in enumerate(column) if type(score) is kind], np.int64)
             kept.put(at, kept_column([column[i] for i in at.tolist()], (codes[at], classes), scores, maps))
         return kept
     if kinds == {dict}:
-        predicted = [classes[code] for code in codes.tolist()]
-        return scores.rows([scores.of(score, cls) for score, cls in zip(column, predicted, strict=True)])
+        return scores.maps(column, predicted)
     if issubclass(kinds.pop(), msgspec.Struct):
-        return scores.columns(maps.columns(column), len(column))
+        return scores.columns(maps.columns(column), predicted)
     return scores.none(len(column))
 
 

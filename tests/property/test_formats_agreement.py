@@ -184,6 +184,7 @@ MAPPED = st.one_of(
     st.floats(0, 1).map(lambda p: {"yes": p, "no": 1 - p}),
     st.lists(st.integers(0, 3), min_size=2, max_size=4).map(shares),
     st.dictionaries(st.sampled_from(["yes", "no", "1", "b"]), st.floats(-0.1, 1.1) | st.none()),
+    st.dictionaries(st.sampled_from(["yes", "no", "Y", '"']), st.floats(0, 1)),
     st.floats(0, 1),
 )
 

@@ -144,6 +144,19 @@ def test_maps_of_many_classes_keep_the_highest() -> None:
     ]  # fmt: skip
 
 
+def test_wide_and_narrow_maps_of_one_batch_keep_each_its_own() -> None:
+    wide = {f"c{i}": (100 - i) / 5050 for i in range(100)}
+    scores = [wide, {}, {"yes": 0.5, "no": 0.5}, {f"d{i}": 0.001 * i for i in range(400)} | {"yes": 0.9}, wide] * 30
+    classes = ["c1", "yes", "yes", "yes", "c99"] * 30
+    for rows in (slice(None), slice(1, 2), slice(0, 1), slice(0, None, 5)):
+        batch = records([message(score=s, predicted_class=c) for s, c in zip(scores[rows], classes[rows], strict=True)])
+        expected = kept_of(Decoder(SPEC, _reference_only=True).decode(batch, None))
+        decoder = Decoder(SPEC)
+        for _ in range(3):
+            assert kept_of(decoder.decode(batch, None)) == expected
+    assert expected[0][0] == [("c0", 1188), ("c1", 1176), ("c2", 1164)]
+
+
 def test_a_batch_without_rows_has_columns_of_the_same_width() -> None:
     for values in ([], [b"{"]):
         decoded = Decoder(SPEC).decode(records(values), None)
