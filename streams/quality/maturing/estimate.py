@@ -79,12 +79,12 @@ def label_shift(n: Floats, seen: Floats) -> Floats | None:
 
 
 def _pooled(columns: Floats, expected: Floats) -> Floats:
-    """(., Z) columns with those of few expected predictions added up to one, or to the last when they are still few."""
+    """(., Z) columns with those of few expected predictions added up; still few, they go to the fewest of the rest."""
     many = expected >= _FEWEST_EXPECTED
-    kept, rest = columns[:, many], columns[:, ~many].sum(axis=1)
+    kept, few = columns[:, many], columns[:, ~many].sum(axis=1)
     if expected[~many].sum() >= _FEWEST_EXPECTED or not many.any():
-        return np.column_stack([kept, rest])
-    kept[:, -1] += rest
+        return np.column_stack([kept, few])
+    kept[:, expected[many].argmin()] += few
     return kept
 
 

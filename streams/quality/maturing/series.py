@@ -71,6 +71,8 @@ class Maturing:
         Once for each window and age, in order of age and before the window matures. Raises ValueError for an age that
         is not one of AGES_MS.
         """
+        if age_ms not in AGES_MS:
+            raise ValueError(f"windows are looked at when they are {AGES_MS} ms old, not {age_ms}")
         age = AGES_MS.index(age_ms)
         if not counts.predictions:
             return silent(Unknown.NO_PREDICTIONS, age_ms)
@@ -255,7 +257,7 @@ def _biased(window: Dense) -> bool | Unknown:
         return Unknown.NOTHING_LABELLED
     if (window.predictions > 0).sum() < 2:
         return Unknown.ONE_PREDICTED_CLASS
-    p = coverage.two_samples(labelled, window.predictions - labelled).p_value()
+    p = coverage.by_class(labelled, window.predictions)
     return p is not None and p < SIGNIFICANT
 
 
@@ -264,7 +266,7 @@ def _drifted(window: Dense, matured: Matured | None) -> bool | Unknown:
     if matured is None:
         return Unknown.FEW_MATURED_WINDOWS
     labelled, before = window.labelled.sum(axis=0), matured.known.sum(axis=0)
-    p = coverage.pace(labelled, window.predictions, before, matured.predictions).p_value()
+    p = coverage.pace(labelled, window.predictions, before, matured.predictions)
     return p is not None and p < SIGNIFICANT
 
 
