@@ -111,7 +111,10 @@ def _answer_dict(answer: Answer) -> dict[str, object]:
 def show(console: Console, marks: Sequence[Marks], tolerance: str) -> None:
     """Print the scores for people."""
     console.print(_kinds_table(score_kinds(marks)))
-    console.print(f"an alarm answers a change within {tolerance}; every other one is false", soft_wrap=True)
+    console.print(
+        f"an alarm answers a change within {tolerance}, every other one is false; delays in windows (w) and event time",
+        soft_wrap=True,
+    )
     answers = _by_time(marks)
     if answers:
         console.print()
@@ -129,17 +132,14 @@ def show(console: Console, marks: Sequence[Marks], tolerance: str) -> None:
 
 
 def _kinds_table(scores: Sequence[KindScore]) -> Table:
-    table = _table(
-        ("window", "kind"),
-        ("windows", "false alarms", "per 1000", "found", "missed", "masked", "not watched", "median delay"),
-    )
+    table = _table(("window", "kind"), ("judged", "false alarms", "per 1000", "found", "median delay"))
     for score in scores:
         delay = "-"
         if score.delay_windows_median is not None and score.delay_s_median is not None:
-            delay = f"{score.delay_windows_median:g} windows, {_duration(score.delay_s_median * 1000)}"
+            delay = _delay(score.delay_windows_median, score.delay_s_median * 1000)
         rate = "-" if score.false_alarms_per_1000 is None else f"{score.false_alarms_per_1000:.1f}"
-        counts = (score.found, score.missed, score.masked, score.not_watched)
-        cells = (f"{score.windows:,}", str(score.false_alarms), rate, *map(str, counts), delay)
+        found = f"{score.found} of {score.found + score.missed + score.masked}"
+        cells = (f"{score.windows:,}", str(score.false_alarms), rate, found, delay)
         table.add_row(Text(score.window), Text(score.kind), *cells)
     return table
 
@@ -152,7 +152,7 @@ def _answers_table(answers: Sequence[Answer]) -> Table:
         before = answer.change
         delay = ""
         if answer.delay_windows is not None and answer.delay_ms is not None:
-            delay = f"{answer.delay_windows} windows, {_duration(answer.delay_ms)}"
+            delay = _delay(answer.delay_windows, answer.delay_ms)
         style = {"found": "green", "missed": "red"}.get(answer.result, "")
         table.add_row(
             Text(answer.change.name if is_new else ""),
@@ -169,9 +169,9 @@ def _answers_table(answers: Sequence[Answer]) -> Table:
 def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in texts:
-        table.add_column(name, overflow="fold", max_width=40)
+        table.add_column(name, overflow="fold", max_width=40, no_wrap=name in {"window", "kind", "at (UTC)", "result"})
     for name in numbers:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=name == "delay")
     return table
 
 
@@ -186,6 +186,11 @@ def _place(watched: Watched) -> str:
 
 def _time(at_ms: int) -> str:
     return rfc3339(at_ms)[:16].replace("T", " ")
+
+
+def _delay(windows: float, ms: float) -> str:
+    """Both delays; `w` are windows."""
+    return f"{windows:g} w, {_duration(ms)}"
 
 
 def _duration(ms: float) -> str:

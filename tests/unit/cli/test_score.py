@@ -256,7 +256,7 @@ def test_people_see_rates_results_and_false_alarms(
     for text in (
         "performance",
         "12.7",
-        "4 windows, 3.5 h",
+        "4 w, 3.5 h",
         "new [sensors]",
         "found",
         "m v1",
