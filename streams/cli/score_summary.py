@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from streams.cli.score_changes import Change
 from streams.cli.score_marks import Answer, Marks, Result
 from streams.cli.score_rows import Watched
 from streams.ledger.spec import DAY, HOUR, MINUTE
@@ -94,6 +95,13 @@ def _by_time(marks: Iterable[Marks]) -> list[Answer]:
     return sorted(answers, key=lambda answer: (answer.change.at_ms, answer.change.name, answer.watched))
 
 
+def _by_change(marks: Iterable[Marks]) -> dict[Change, list[Answer]]:
+    changes: dict[Change, list[Answer]] = {}
+    for answer in _by_time(marks):
+        changes.setdefault(answer.change, []).append(answer)
+    return changes
+
+
 def _answer_dict(answer: Answer) -> dict[str, object]:
     alarm = answer.alarm
     return {
@@ -115,10 +123,14 @@ def show(console: Console, marks: Sequence[Marks], tolerance: str) -> None:
         f"an alarm answers a change within {tolerance}, every other one is false; delays in windows (w) and event time",
         soft_wrap=True,
     )
-    answers = _by_time(marks)
-    if answers:
+    for change, answers in _by_change(marks).items():
         console.print()
-        console.print(_answers_table(answers))
+        console.print(Text(f"{_time(change.at_ms)}  {change.name}", "bold"), soft_wrap=True)
+        judged = [answer for answer in answers if answer.result is not Result.NOT_WATCHED]
+        if judged:
+            console.print(_answers_table(judged))
+        if len(judged) < len(answers):
+            console.print(f"{len(answers) - len(judged)} of {len(answers)} detectors judged no window of it")
     false = [(alarm.start_ms, one.watched, alarm.blamed) for one in marks for alarm in one.false]
     if false:
         console.print()
@@ -145,31 +157,22 @@ def _kinds_table(scores: Sequence[KindScore]) -> Table:
 
 
 def _answers_table(answers: Sequence[Answer]) -> Table:
-    table = _table(("change", "at (UTC)", "window", "kind", "of", "result"), ("delay",))
-    before = None
+    table = _table(("window", "kind", "of", "result"), ("delay",))
     for answer in answers:
-        is_new = answer.change != before
-        before = answer.change
         delay = ""
         if answer.delay_windows is not None and answer.delay_ms is not None:
             delay = _delay(answer.delay_windows, answer.delay_ms)
-        style = {"found": "green", "missed": "red"}.get(answer.result, "")
-        table.add_row(
-            Text(answer.change.name if is_new else ""),
-            Text(_time(answer.change.at_ms) if is_new else ""),
-            Text(answer.watched.window),
-            Text(_detector(answer.watched.kind, answer.watched.subject)),
-            Text(_place(answer.watched)),
-            Text(answer.result.value, style),
-            delay,
-        )
+        style = {Result.FOUND: "green", Result.MISSED: "red"}.get(answer.result, "")
+        kind = _detector(answer.watched.kind, answer.watched.subject)
+        texts = (answer.watched.window, kind, _place(answer.watched))
+        table.add_row(*map(Text, texts), Text(answer.result.value, style), delay)
     return table
 
 
 def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in texts:
-        table.add_column(name, overflow="fold", max_width=40, no_wrap=name in {"window", "kind", "at (UTC)", "result"})
+        table.add_column(name, overflow="fold", no_wrap=name in {"window", "result"})
     for name in numbers:
         table.add_column(name, justify="right", no_wrap=name == "delay")
     return table

@@ -250,7 +250,8 @@ def test_people_see_rates_results_and_false_alarms(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "160")
-    written(folder, quiet_but([(10, 12), (53, 55)]))
+    unwatched = [row(n, kind="label", p_value=None) for n in range(100)]
+    written(folder, quiet_but([(10, 12), (53, 55)]) + unwatched)
     assert main(["score", str(folder), "-c", str(changes(folder, change(50.5, name='"new [sensors]"')))]) == 0
     shown = capsys.readouterr().out
     for text in (
@@ -262,6 +263,7 @@ def test_people_see_rates_results_and_false_alarms(
         "m v1",
         "False alarms",
         "blamed late",
+        "1 of 2 detectors judged no window of it",
     ):
         assert text in shown
     assert "2026-01-01 10:00  performance of 1h" in shown
