@@ -21,9 +21,10 @@ MAY_KNOW: dict[str, set[str]] = {
     "ledger": {"formats"},
     "quality": {"formats", "ledger"},
     "alerts": {"formats", "ledger", "quality"},
+    "report": {"quality"},
     "web": set(),
     "runtime": {"formats", "ledger", "quality", "alerts", "web"},
-    "cli": {"formats", "ledger", "quality", "alerts", "web", "runtime"},
+    "cli": {"formats", "ledger", "quality", "alerts", "web", "runtime", "report"},
 }
 """Which rooms each room may import besides itself. Everybody may import the package itself for its version."""
 

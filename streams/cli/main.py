@@ -18,6 +18,7 @@ from streams.cli.check import check
 from streams.cli.checkpoints import checkpoints
 from streams.cli.demo import demo
 from streams.cli.replay import LISTS, replay
+from streams.cli.report import report
 from streams.cli.run import run as run_worker
 from streams.cli.score import score
 from streams.cli.sources import sources
@@ -43,6 +44,7 @@ app.command("topics", rich_help_panel=_RUN)(topics)
 app.command("run", rich_help_panel=_RUN)(run_worker)
 app.command("status", rich_help_panel=_LOOK)(status)
 app.command("tail", rich_help_panel=_LOOK)(tail)
+app.command("report", rich_help_panel=_LOOK)(report)
 app.command("score", rich_help_panel=_LOOK)(score)
 app.command("checkpoints", rich_help_panel=_LOOK)(checkpoints)
 app.command("sources", rich_help_panel=_LOOK)(sources)
