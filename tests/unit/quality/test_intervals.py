@@ -86,6 +86,22 @@ def test_the_bound_of_macro_f1_is_exact_where_classes_are_alike() -> None:
     assert upper - lower == pytest.approx(2 * Z95 * delta_method_error(table), rel=1e-3)
 
 
+def test_the_interval_of_macro_f1_is_what_its_docstring_says() -> None:
+    table = np.array([[500, 90, 0], [2, 30, 1], [40, 0, 60]])
+    hits, support, predicted = np.diag(table), table.sum(axis=1), table.sum(axis=0)
+    errors = support + predicted - 2 * hits
+    j = (hits + 0.5) / (hits + errors + 1)
+    f1 = 2 * j / (1 + j)
+    a = f1 / (support + predicted)
+    bound = np.sqrt((a**2 * (support - hits)).sum() * (a**2 * (predicted - hits)).sum())
+    variance = ((4 * j * (1 - j) / ((1 + j) ** 4 * (hits + errors))).sum() + 2 * bound) / 9
+    value = macro_f1(table.tolist())
+    trials = f1.mean() * (1 - f1.mean()) / variance
+    assert macro_f1_interval(value, margins(table.tolist())) == pytest.approx(wilson(value, trials), abs=1e-12)
+    off = np.triu(table, 1) + np.tril(table, -1)
+    assert bound > (a[:, None] * a[None, :] * off).sum()
+
+
 tables = st.lists(st.lists(st.integers(0, 9), min_size=3, max_size=3), min_size=3, max_size=3).filter(
     lambda table: any(map(any, table))
 )

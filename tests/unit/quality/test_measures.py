@@ -118,6 +118,16 @@ def test_each_undefined_number_of_a_class_says_why() -> None:
     assert nothing.undefined.endswith("specificity: nothing labelled")
 
 
+def test_each_ratio_has_wilsons_interval_at_its_own_denominator() -> None:
+    counts = margins_of({cell(0, 0): 6, cell(0, 1): 2, cell(1, 0): 1, cell(2, 0): 3, cell(UNLABELLED, 0): 5})
+    m = class_measures(counts, 0)
+    assert (m.recall, m.recall_lower, m.recall_upper) == (0.75, *wilson(0.75, 8))
+    assert (m.precision, m.precision_lower, m.precision_upper) == (0.6, *wilson(0.6, 10))
+    assert (m.predictions_of_class, m.coverage) == (15, 10 / 15)
+    window = window_measures(counts, 5)
+    assert (window.accuracy, window.accuracy_lower, window.accuracy_upper) == (0.5, *wilson(0.5, 12))
+
+
 def test_low_support_begins_below_the_bound() -> None:
     assert not window_measures(counted((0, 0, 5), (1, 1, 6)), 5).low_support
     assert window_measures(counted((0, 0, 4), (1, 1, 6)), 5).low_support
