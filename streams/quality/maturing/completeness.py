@@ -17,6 +17,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _SWEEPS = 60
+_NOTHING = 1e-300  # divides a sum that is 0, whose share is then not looked at
 _SHRINKAGE = 5.0  # a cell is as complete as the product says until it has clearly more labels than this
 _TIE = 1e-6  # AICs that differ by less are equal, so that rounding never chooses a model
 
@@ -76,15 +77,13 @@ def _ratio(part: Floats, total: Floats, otherwise: float) -> Floats:
 
 def _product(part: Floats, total: Floats, share: float) -> Floats:
     """F = a_i b_j with the margins of the known counts, by alternating; at most just below 1."""
-    k = len(total)
-    a, b = np.full(k, share), np.ones(k)
     known_of_row, known_of_column = part.sum(axis=1), part.sum(axis=0)
+    b = np.ones(len(total))
     for _ in range(_SWEEPS):
-        before = b
-        a = _ratio(known_of_row, (total * b[None, :]).sum(axis=1), share)
-        b = _ratio(known_of_column, (total * a[:, None]).sum(axis=0), 1.0)
-        if np.array_equal(b, before):  # further sweeps change nothing
-            break
+        a = known_of_row / np.maximum((total * b).sum(axis=1), _NOTHING)
+        b = known_of_column / np.maximum((total * a[:, None]).sum(axis=0), _NOTHING)
+    a = np.where(total.any(axis=1), a, share)
+    b = np.where(total.any(axis=0), b, 1.0)
     product = a[:, None] * b[None, :]
     return np.where(product > 1, (total + 0.5) / (total + 1), product)
 

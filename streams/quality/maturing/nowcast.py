@@ -17,13 +17,13 @@ from streams.quality.maturing.completeness import Completeness, Model
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-_CAUTION = 1.0
+_CAUTION = 3.0
 
 
 class Nowcast(NamedTuple):
     """Balanced accuracy over the classes that have a label by now, and its variance.
 
-    `cautious` is the variance where each predicted class has one label more, shared out as in the reference: cells
+    `cautious` is the variance where each predicted class has three labels more, shared out as in the reference: cells
     that happen to be empty so far are not taken for impossible. The interval is made of the larger one.
     """
 
@@ -154,7 +154,7 @@ def _usual(final: Ints) -> Floats:
 
 
 def _mixed(labelled: Ints, usual: Floats) -> Floats:
-    """The labels of each predicted class, as many as there are, with one more as usual."""
+    """The labels of each predicted class, as many as there are, mixed with three that are as usual."""
     n = labelled.sum(axis=0)[None, :]
     more = _CAUTION * usual
     mixed = (labelled + more) * n / np.maximum(n + more.sum(axis=0), 1e-300)
