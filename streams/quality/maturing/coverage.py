@@ -3,11 +3,13 @@
 Chi-square tests with exact moments (`drift/chisquare.py`): the counts of a window that has just ended are small.
 """
 
+from math import fsum
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaincc
 
-from streams.quality.drift.chisquare import compare, compare_groups, tail
+from streams.quality.drift.chisquare import compare, tail
 
 Ints = NDArray[np.int64]
 
@@ -28,11 +30,11 @@ def pace(labelled: Ints, predictions: Ints, labelled_before: Ints, predictions_b
     denominator, also those whose label never comes: theirs never came in the reference either. None when no class can
     be compared, as when labels always were there at this age and are.
     """
-    classes = np.repeat(np.arange(len(labelled)), 2)
-    now = np.column_stack([labelled, predictions - labelled]).ravel()
-    before = np.column_stack([labelled_before, predictions_before - labelled_before]).ravel()
-    chosen, found = compare_groups(classes, now, np.maximum(0, before))
-    if not len(chosen):
+    now = np.column_stack([labelled, predictions - labelled])
+    before = np.maximum(0, np.column_stack([labelled_before, predictions_before - labelled_before]))
+    tables = [found for pair in zip(now, before, strict=True) if (found := compare(*pair)) is not None]
+    if not tables:
         return None
-    mean, variance = float(found.mean.sum()), float(found.variance.sum())
-    return float(gammaincc(mean * mean / variance, float(found.statistic.sum()) * mean / variance))
+    mean, variance = fsum(float(of.mean[0]) for of in tables), fsum(float(of.variance[0]) for of in tables)
+    chi_square = fsum(float(of.statistic[0]) for of in tables)
+    return float(gammaincc(mean * mean / variance, chi_square * mean / variance))
