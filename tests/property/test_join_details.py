@@ -156,3 +156,15 @@ def test_label_sources_beyond_the_limit_are_counted_as_other() -> None:
     assert by == {f"s{i:02}": 1 for i in range(1, 64)} | {"other": 6}
     pairs = {cell[3]: n for cell, n in cells.items() if cell[2] == CellKind.AGREEMENT}
     assert pairs == {("other", "s00"): 1}, "two that are folded are one source, and the same label twice"
+
+
+def test_a_prediction_that_is_counted_anew_forgets_when_the_label_out_of_reach_was_known() -> None:
+    run = Run(replace(SPEC, partitions=1), 1)
+    rows: list[Row] = [
+        Prediction("x", ORIGIN + 91_000), Label("x", ORIGIN + 95_000, "a", 0, ORIGIN + 300_000),
+        Prediction("x", ORIGIN), Label("x", ORIGIN + 1_000, "a", 0, ORIGIN + 2_000),
+    ]  # fmt: skip
+    run.take(rows)
+    cells = held_cells(run.joins)
+    assert cells == Recount(run.spec).take(rows).cells()
+    assert [cell[3] for cell in cells if cell[2] == CellKind.DELAY] == [2], "two seconds"

@@ -12,20 +12,22 @@ from typing import Any
 
 from streams.formats.columns import Group
 from streams.ledger.audit import Audit
-from streams.ledger.cells import NONE, CellKind
 from streams.ledger.counts import GROUP_BITS
 from streams.ledger.flush import Flush, decode
 from streams.ledger.join import Join
+from streams.ledger.spec import NO_TIME
 from streams.ledger.times import rfc3339
 from streams.quality.judge import Judge
+from tests.simulation.ledger_rows import ledger_rows
 from tests.simulation.logs import Row, RowKey, SimulationError
 from tests.simulation.world import World
+from tests.support.details import DETAILS, Named, Recount, Slot, cell_of, held_cells, told_slots
 from tests.support.ledger import Cells, confusion, recount
 
 KEPT_BY_TIME = frozenset({"revision", "watermark", "corrected"})
 """Fields of final rows that may differ between two runs over the same rows."""
 
-NamedCells = dict[tuple[int, Group], dict[tuple[int, object, object], int]]
+NamedCells = dict[Slot, dict[Named, int]]
 """Cells by (pane, group), with class names in place of codes."""
 
 Place = tuple[str, str, str, str, int]
@@ -41,6 +43,7 @@ def check(world: World) -> dict[RowKey, Row]:
         raise SimulationError(f"counts: {dict(counted - expected)} too many, {dict(expected - counted)} missing")
     check_audits(world, [join.audit() for join in joins])
     for join in joins:
+        check_details(world, join)
         check_tallies(world, join)
     rows = check_outputs(world)
     check_rows(world, rows, expected)
@@ -64,7 +67,7 @@ def fold_ledger(world: World) -> list[Join]:
             if not audit.balanced:
                 raise SimulationError(f"the audit of partition {p} at {offset} does not balance: {audit}")
         for cells in join.counts.slots.values():
-            if any(n <= 0 for code, n in cells.items() if code >> 32 != CellKind.CONFIDENCE_SUM):
+            if any(n <= 0 for n in cells.values()):
                 raise SimulationError(f"a cell is counted less than once: {cells}")
         joins.append(join)
     return joins
@@ -89,24 +92,29 @@ def named(join: Join) -> NamedCells:
     names = join.names
     return {
         (key >> GROUP_BITS, names.groups[key & ((1 << GROUP_BITS) - 1)]): {
-            cell_name(code, names.classes): n for code, n in cells.items()
+            cell_of(code, names.classes, names.label_sources): n for code, n in cells.items()
         }
         for key, cells in join.counts.slots.items()
         if cells
     }
 
 
-def cell_name(code: int, classes: list[str]) -> tuple[int, object, object]:
-    """A cell's kind and its two numbers, those of classes as names."""
-    kind, a, b = code >> 32, code >> 16 & NONE, code & NONE
-    first: object = classes[a] if kind in {CellKind.CONFUSION, CellKind.DELAY} else a
-    second: object = (None if b == NONE else classes[b]) if kind == CellKind.CONFUSION else b
-    return kind, first, second
+def check_details(world: World, join: Join) -> None:
+    """Every kind of cell of a ledger partition is a recount of its rows in its order, and so is its newest label."""
+    expected = Recount(world.ledger_spec).take(ledger_rows(world, join.partition))
+    counted = Counter({cell: n for cell, n in held_cells([join]).items() if cell[2] in DETAILS})
+    cells = expected.cells()
+    if counted != cells:
+        raise SimulationError(f"details: {dict(counted - cells)} too many, {dict(cells - counted)} missing")
+    newest = dict(zip(join.names.groups, join.counts.newest_ms, strict=True))
+    wrong = {group: ms for group, ms in newest.items() if ms != expected.newest.get(group, NO_TIME)}
+    demand(not wrong, f"newest labels {wrong} of {join.partition}, but the recount says {expected.newest}")
 
 
 def check_tallies(world: World, join: Join) -> None:
     """What the tallies say of a ledger partition, read by the rule of ranges, is what the fold counts."""
     told: NamedCells = {}
+    newest: dict[Group, int] = {}
     for judge in range(world.ledger_spec.tallies_partitions):
         applied = 0
         for chunks in whole_flushes(world, judge, join.partition):
@@ -117,7 +125,8 @@ def check_tallies(world: World, join: Join) -> None:
             applied = end
             parts: NamedCells = {}
             for chunk in chunks:
-                for slot, cells in cells_of(chunk).items():  # a slot may be cut over chunks
+                newest |= dict(zip(chunk.groups, chunk.newest, strict=True))
+                for slot, cells in told_slots(chunk).items():  # a slot may be cut over chunks
                     parts[slot] = parts.get(slot, {}) | cells
             told |= parts
         demand(applied > 0, f"judge {judge} was never told of ledger partition {join.partition}")
@@ -125,6 +134,8 @@ def check_tallies(world: World, join: Join) -> None:
     told = {slot: cells for slot, cells in told.items() if cells}
     if told != counted:
         raise SimulationError(f"tallies of {join.partition}: {told} but the ledger counts {counted}")
+    held = dict(zip(join.names.groups, join.counts.newest_ms, strict=True))
+    demand(newest == {group: held[group] for group in newest}, f"tallies of {join.partition}: newest labels {newest}")
 
 
 def whole_flushes(world: World, judge: int, partition: int) -> Iterator[list[Flush]]:
@@ -140,19 +151,6 @@ def whole_flushes(world: World, judge: int, partition: int) -> Iterator[list[Flu
         open_[key].append(flush)
         if flush.last:
             yield open_.pop(key)
-
-
-def cells_of(flush: Flush) -> NamedCells:
-    """The cells of a chunk."""
-    bounds = flush.bounds.tolist()
-    codes, counts = flush.code.tolist(), flush.count.tolist()
-    return {
-        (pane, flush.groups[group]): {
-            cell_name(code, flush.classes): n
-            for code, n in zip(codes[bounds[i] : bounds[i + 1]], counts[bounds[i] : bounds[i + 1]], strict=True)
-        }
-        for i, (pane, group) in enumerate(zip(flush.pane.tolist(), flush.group.tolist(), strict=True))
-    }
 
 
 def check_outputs(world: World) -> dict[RowKey, Row]:

@@ -16,7 +16,8 @@ from tests.support.ledger import Label, Prediction, Row
 ORIGIN = 28_333_440 * MINUTE
 """Where event time begins; every window of the simulation divides it."""
 
-HORIZON, SLACK, SETTLE, PANE = 60, 30, 10, 10
+HORIZON, SLACK, SETTLE, PANE, DETAIL = 60, 30, 10, 10, 20
+LABEL_SOURCES = ("", "human", "audit")
 TIMING = Timing(HORIZON * MINUTE, SLACK * MINUTE, SETTLE * MINUTE)
 SLOW_HORIZON = 90
 SLOW = Timing(SLOW_HORIZON * MINUTE, SLACK * MINUTE, 2 * SETTLE * MINUTE)
@@ -76,12 +77,16 @@ def ledger_spec(rng: Random) -> LedgerSpec:
         partitions=rng.randint(1, 3),
         tallies_partitions=rng.randint(1, 2),
         pane_ms=PANE * MINUTE,
+        detail_ms=DETAIL * MINUTE,
         timing=TIMING,
         models=(("n", SLOW),),
         max_disorder_ms=5 * MINUTE,
         label_disorder_ms=1 * MINUTE,
         idle_after_ms=8 * MINUTE,
         live_within_ms=200 * MINUTE,
+        positive="b",
+        label_time=True,
+        maturities_ms=(0, 20 * MINUTE, 60 * MINUTE),
         config_hash="simulation",
     )
 
@@ -144,7 +149,8 @@ def _rows_of_id(rng: Random, name: str, at: int, chance: dict[str, float]) -> li
             label_time = time + horizon + rng.randrange(horizon)
         cls = None if rng.random() < chance["delete"] else rng.choice("abç")
         delay = rng.choice((SLACK * MINUTE - 1, rng.randrange(SLACK * MINUTE)))
-        rows.append(Label(name, label_time, cls, rng.choice((0, 0, 1)), label_time + delay))
+        source = LABEL_SOURCES[(label_time - ORIGIN) // 1000 % len(LABEL_SOURCES)]
+        rows.append(Label(name, label_time, cls, rng.choice((0, 0, 1)), label_time + delay, source))
     return rows + [row for row in rows if rng.random() < chance["repeat"]]
 
 

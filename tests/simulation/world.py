@@ -49,7 +49,7 @@ class World:
         spec = self.ledger_spec
         self.quality_spec = QualitySpec(
             tuple(map(parse_window, WINDOWS[raw.seed // 6 % 3])), spec.pane_ms, spec.timing, spec.models, ("segment",),
-            ledger_partitions=spec.partitions,
+            ledger_partitions=spec.partitions, detail_ms=spec.detail_ms,
         )  # fmt: skip
         self.broker = Broker(spec.partitions, spec.tallies_partitions)
         self.max_ahead_ms = self.rng.choice(MAX_AHEAD) * MINUTE
