@@ -5,7 +5,7 @@ Dawson's moments of the statistic given the margins (J. Roy. Statist. Soc. B 16 
 the number of classes and shrinks with the sample.
 """
 
-from math import pi, sqrt
+from math import fsum, pi, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +15,15 @@ from scipy.special import gammaincc
 from streams.quality.drift.tally import Ints
 
 Floats = NDArray[np.float64]
+Numbers = NDArray[np.int64] | NDArray[np.float64]
 
-_ABSOLUTE_NORMAL = 0.5 * sqrt(2 / pi)
+ABSOLUTE_NORMAL = 0.5 * sqrt(2 / pi)
+"""Half the mean of the absolute value of a standard normal: what sampling adds to a total variation."""
+
+
+def exact_sum(values: Floats) -> float:
+    """The sum of floats, rounded once."""
+    return fsum(values.tolist())
 
 
 class Comparison(NamedTuple):
@@ -38,46 +45,23 @@ class Distances(NamedTuple):
     kl: float
 
 
-def compare_groups(group: Ints, window: Ints, reference: Ints) -> tuple[Ints, Comparison]:
-    """Compare counts inside each group (ascending numbers, one for each column). All are of equal length.
+def moments(n: Numbers, m: Numbers, columns: Numbers, inverse: Floats) -> tuple[Ints, Floats, Floats]:
+    """Which of some comparisons can be made, and the statistic's mean and variance of those.
 
-    A group is compared when both sides have any, two columns are not empty and the variance is positive; the others
-    are left out. Gives the groups that are left, and their comparison.
+    `columns` counts columns that are not empty, `inverse` is the sum of 1 / total over them. A comparison can be made
+    when both sides have any, two columns are not empty and the variance is positive.
     """
-    names, at = np.unique(group, return_inverse=True)
-    groups = len(names)
-
-    def per_group(values: Floats | Ints) -> Floats:
-        return np.asarray(np.bincount(at, values, groups), np.float64)
-
-    n, m, t = per_group(window), per_group(reference), window + reference
-    columns, inverse = per_group((t > 0).astype(np.int64)), per_group(1 / np.maximum(t, 1) * (t > 0))
-    possible = (n > 0) & (m > 0) & (columns >= 2) & (n + m > 3)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        total = n + m
-        sampling = 1 / n + 1 / m
-        mean = total / (total - 1) * (columns - 1)
-        v1, v2 = (total - 2) / (total - 1), (columns - 1) * (total - columns) / (total - 1)
-        w1, w2 = (total * sampling - 4) / (total - 2), (total * inverse - columns**2) / (total - 2)
-        variance = 2 * total / (total - 3) * (v1 - w1) * (v2 - w2) + total**2 / (total - 1) * w1 * w2
-        share = window / n[at] - reference / m[at]
-        parts = share**2 * (n * m)[at] / np.maximum(t, 1)
-        pooled = t / total[at]
-        noise = np.sqrt(np.maximum(pooled * (1 - pooled), 0) * sampling[at])
+    chosen = np.flatnonzero((n > 0) & (m > 0) & (columns >= 2) & (n + m > 3))
+    n, m, columns, inverse = (np.asarray(x[chosen], np.float64) for x in (n, m, columns, inverse))
+    total = n + m
+    mean = total / (total - 1) * (columns - 1)
+    v1, v2 = (total - 2) / (total - 1), (columns - 1) * (total - columns) / (total - 1)
+    w1 = (total * (1 / n + 1 / m) - 4) / (total - 2)
+    w2 = (total * inverse - columns**2) / (total - 2)
+    variance = 2 * total / (total - 3) * (v1 - w1) * (v2 - w2) + total**2 / (total - 1) * w1 * w2
     # rounding leaves some 1e-16 where the margins allow a single table
-    possible &= np.where(possible, variance > 1e-9, False)  # noqa: FBT003 - the value where it is impossible
-    kept = possible[at]
-    parts, moved, noise = (np.where(kept, x, 0.0) for x in (parts, np.abs(share), noise))
-    change = per_group(moved) / 2 - _ABSOLUTE_NORMAL * per_group(noise)
-    chosen = np.flatnonzero(possible)
-    return names[chosen], Comparison(
-        per_group(parts)[chosen],
-        mean[chosen],
-        variance[chosen],
-        change[chosen],
-        n[chosen].astype(np.int64),
-        m[chosen].astype(np.int64),
-    )
+    varies = variance > 1e-9
+    return np.asarray(chosen[varies], np.int64), mean[varies], variance[varies]
 
 
 def compare(window: Ints, reference: Ints) -> Comparison | None:
@@ -87,8 +71,24 @@ def compare(window: Ints, reference: Ints) -> Comparison | None:
     >>> [round(float(x[0]), 6) for x in (c.statistic, c.mean, c.variance)], round(float(tail(c)[0]), 6)
     ([3.302563, 3.004082, 6.702483], 0.344536)
     """
-    chosen, comparison = compare_groups(np.zeros(len(window), np.int64), window, reference)
-    return comparison if len(chosen) else None
+    seen = window + reference > 0
+    a, b = window[seen], reference[seen]
+    both, n, m = a + b, int(a.sum()), int(b.sum())
+    chosen, mean, variance = moments(
+        np.array([float(n)]), np.array([float(m)]), np.array([len(both)]), np.array([exact_sum(1 / both)])
+    )
+    if not len(chosen):
+        return None
+    share, pooled = a / n - b / m, both / (n + m)
+    noise = exact_sum(np.sqrt(pooled * (1 - pooled))) * sqrt(1 / n + 1 / m)
+    return Comparison(
+        np.array([exact_sum(share**2 / both) * n * m]),
+        mean,
+        variance,
+        np.array([exact_sum(np.abs(share)) / 2 - ABSOLUTE_NORMAL * noise]),
+        np.array([n]),
+        np.array([m]),
+    )
 
 
 def tail(of: Comparison, overdispersion: float = 1.0, spread: float = 1.0) -> Floats:

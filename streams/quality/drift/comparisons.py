@@ -4,7 +4,7 @@ The same comparison is made for a new window and for each window of a reference 
 much windows vary by themselves (`spread.py`): `pairs` is what is kept of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import fsum, sqrt
@@ -12,11 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from streams.formats.columns import CONFIDENCE_SCALE
 from streams.ledger.cells import CONFIDENCE_BINS
-from streams.quality.drift.chisquare import Comparison, compare, compare_groups
+from streams.quality.drift.chisquare import Comparison, compare
+from streams.quality.drift.error_rows import ErrorRows, Rows
 from streams.quality.drift.performance import Matched, matched
-from streams.quality.drift.spread import Pair
-from streams.quality.drift.tally import CLASS_BITS, Ints, Recalled, Tally, aligned, errors, recalled
+from streams.quality.drift.spread import Pair, chi_pair
+from streams.quality.drift.tally import Ints, Recalled, Tally, aligned, pooled, recalled, without
 
 SCORE_SUM = CONFIDENCE_BINS
 """The code of the sum of confidence, in 1 / CONFIDENCE_SCALE; below it are the counts of the bins."""
@@ -33,6 +35,7 @@ class Test(StrEnum):
 
     DROP = "drop"  # z of the matched drop
     CLASSES = "classes"  # the drops of the classes one by one
+    CLUMPING = "clumping"  # the same, by how many labels they have
     LABEL = "label"
     CONFUSION = "confusion"
     PREDICTION = "prediction"
@@ -43,35 +46,17 @@ class Test(StrEnum):
 Pairs = Mapping[str, Pair]
 
 
-def chi_pair(of: Comparison) -> Pair:
-    """What a chi-square over one group says of the spread of windows."""
-    mean = float(of.mean[0])
-    return Pair(float(of.statistic[0]) / mean, float(of.variance[0]) / mean**2)
+class LabelReference:
+    """The labelled predictions of a reference, prepared for many comparisons."""
 
+    def __init__(self, cells: Tally) -> None:
+        self.rows = ErrorRows(cells)
+        self.total = cells.total
+        self._recalled = recalled(cells, 0)
 
-class Rows(NamedTuple):
-    """Where the errors of each true class go: compared row by row, and all rows together (one group)."""
-
-    true: Ints
-    each: Comparison
-    together: Comparison
-
-
-def compare_rows(window: Tally, reference: Tally) -> Rows | None:
-    """Compare error targets from tallies of confusion cells; None where no row can be."""
-    code, n, m = aligned(errors(window), errors(reference))
-    true, each = compare_groups(code >> CLASS_BITS, n, m)
-    if not len(true):
-        return None
-    together = Comparison(
-        np.array([fsum(each.statistic)]),
-        np.array([fsum(each.mean)]),
-        np.array([fsum(each.variance)]),
-        np.array([fsum(each.n * each.change) / int(each.n.sum())]),
-        np.array([each.n.sum()]),
-        np.array([each.m.sum()]),
-    )
-    return Rows(true, each, together)
+    def recalled(self, k: int) -> Recalled:
+        """Hits and support of k classes, at least those that are counted here."""
+        return Recalled(*(np.pad(x, (0, max(0, k - len(x)))) for x in self._recalled))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,28 +70,46 @@ class LabelComparison:
     rows: Rows | None
 
     @classmethod
-    def of(cls, window: Tally, reference: Tally, k: int) -> "LabelComparison":
+    def of(cls, window: Tally, reference: LabelReference, k: int) -> "LabelComparison":
         """Compare confusion cells over k classes."""
-        here, there = recalled(window, k), recalled(reference, k)
-        return cls(
-            here,
-            there,
-            matched(here, there),
-            compare(here.support, there.support),
-            compare_rows(window, reference),
-        )
+        here, there = recalled(window, k), reference.recalled(k)
+        shares = compare(here.support, there.support)
+        return cls(here, there, matched(here, there), shares, reference.rows.compare(window))
 
     def pairs(self) -> Pairs:
         """What is kept of it to know the spread of windows."""
+        pairs = self._pairs_by_class()
+        if self.rows is not None:
+            pairs[Test.CONFUSION] = _pair(self.rows.together)
+        return pairs
+
+    def _pairs_by_class(self) -> dict[str, Pair]:
         pairs: dict[str, Pair] = {}
         if self.drop is not None:
             pairs[Test.DROP] = Pair(self.drop.z**2, 1.0)
             pairs[Test.CLASSES] = Pair(self.drop.misfit, float(len(self.drop.classes)))
+            pairs[Test.CLUMPING] = Pair(self.drop.excess, self.drop.squares)
         if self.shares is not None:
-            pairs[Test.LABEL] = chi_pair(self.shares)
-        if self.rows is not None:
-            pairs[Test.CONFUSION] = chi_pair(self.rows.together)
+            pairs[Test.LABEL] = _pair(self.shares)
         return pairs
+
+    @classmethod
+    def among(cls, windows: Sequence[Tally]) -> list[Pairs]:
+        """The pairs of each window against the others together."""
+        everything = LabelReference(pooled(windows))
+        every = everything.recalled(0)
+        k, found = len(every.support), list[Pairs]()
+        for window in windows:
+            here = recalled(window, k)
+            rest = Recalled(every.hits - here.hits, every.support - here.support)
+            one = cls(here, rest, matched(here, rest), compare(here.support, rest.support), None)
+            pairs, wrong = one._pairs_by_class(), everything.rows.leave_out(window)
+            found.append(pairs if wrong is None else {**pairs, Test.CONFUSION: wrong})
+        return found
+
+
+def _pair(of: Comparison) -> Pair:
+    return chi_pair(float(of.statistic[0]), float(of.mean[0]), float(of.variance[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,13 @@ class PredictionComparison:
 
     def pairs(self) -> Pairs:
         """What is kept of it to know the spread of windows."""
-        return {} if self.shares is None else {Test.PREDICTION: chi_pair(self.shares)}
+        return {} if self.shares is None else {Test.PREDICTION: _pair(self.shares)}
+
+    @classmethod
+    def among(cls, windows: Sequence[Tally]) -> list[Pairs]:
+        """The pairs of each window against the others together."""
+        everything = pooled(windows)
+        return [cls.of(window, without(everything, window)).pairs() for window in windows]
 
 
 class Moments(NamedTuple):
@@ -136,11 +145,11 @@ class Moments(NamedTuple):
     squares: float
 
 
-def moments(scores: Tally, scale: int) -> Moments | None:
+def score_moments(scores: Tally) -> Moments | None:
     """The moments of scores in [0, 1]; None where only bins are known, or nothing is."""
     counts = scores.dense(SCORE_SQUARES + 1)
     n, total, squares = int(counts[:SCORE_SUM].sum()), int(counts[SCORE_SUM]), int(counts[SCORE_SQUARES])
-    return Moments(n, total / scale, squares / scale**2) if n and squares else None
+    return Moments(n, total / CONFIDENCE_SCALE, squares / CONFIDENCE_SCALE**2) if n and squares else None
 
 
 class MeanShift(NamedTuple):
@@ -180,19 +189,25 @@ class ScoreComparison:
     mean: MeanShift | None
 
     @classmethod
-    def of(cls, window: Tally, reference: Tally, scale: int) -> "ScoreComparison":
-        """Compare counts in equal bins, and sums in 1 / scale."""
+    def of(cls, window: Tally, reference: Tally) -> "ScoreComparison":
+        """Compare counts in equal bins, and the sums of scores."""
         there = reference.dense(CONFIDENCE_BINS)
         at = quantile_bins(there)
         here, there = (np.bincount(at, x, QUANTILES).astype(np.int64) for x in (window.dense(CONFIDENCE_BINS), there))
-        mean = mean_shift(moments(window, scale), moments(reference, scale))
+        mean = mean_shift(score_moments(window), score_moments(reference))
         return cls(here, there, compare(here, there), mean)
 
     def pairs(self) -> Pairs:
         """What is kept of it to know the spread of windows."""
         pairs: dict[str, Pair] = {}
         if self.bins is not None:
-            pairs[Test.BINS] = chi_pair(self.bins)
+            pairs[Test.BINS] = _pair(self.bins)
         if self.mean is not None:
             pairs[Test.MEAN] = Pair(self.mean.z**2, 1.0)
         return pairs
+
+    @classmethod
+    def among(cls, windows: Sequence[Tally]) -> list[Pairs]:
+        """The pairs of each window against the others together."""
+        everything = pooled(windows)
+        return [cls.of(window, without(everything, window)).pairs() for window in windows]

@@ -4,12 +4,12 @@
 Shiryaev-Roberts processes, Shin, Ramdas and Rinaldo 2022) a large one of a single class among many, and names it.
 """
 
-from math import fsum, log, sqrt
+from math import log, sqrt
 from typing import NamedTuple
 
 import numpy as np
 
-from streams.quality.drift.chisquare import Floats
+from streams.quality.drift.chisquare import Floats, exact_sum
 from streams.quality.drift.tally import Ints, Recalled
 
 LEAST = 5
@@ -33,6 +33,8 @@ class Matched(NamedTuple):
     variance: float  # of the drop, without drift
     window_variance: float  # the window's part of it
     misfit: float  # sum over the classes of (drop / its standard deviation) ** 2
+    excess: float  # sum over the classes of support * (that square - 1)
+    squares: float  # sum over the classes of support ** 2
     baseline: float  # mean recall of the reference
 
     @property
@@ -51,13 +53,16 @@ def matched(window: Recalled, reference: Recalled) -> Matched | None:
     q, r0 = shrunk(reference)[classes], reference.hits[classes] / m0
     drops, coin = r0 - window.hits[classes] / m, q * (1 - q)
     variances = coin * (1 / m + 1 / m0)
+    misfits = drops**2 / variances
     return Matched(
         classes,
-        fsum(drops) / k,
-        fsum(variances) / k**2,
-        fsum(coin / m) / k**2,
-        fsum(drops**2 / variances),
-        fsum(r0) / k,
+        exact_sum(drops) / k,
+        exact_sum(variances) / k**2,
+        exact_sum(coin / m) / k**2,
+        exact_sum(misfits),
+        exact_sum(m * (misfits - 1)),
+        float((m**2).sum()),
+        exact_sum(r0) / k,
     )
 
 
@@ -75,6 +80,22 @@ class Step(NamedTuple):
     blamed: int | None  # the class with the most evidence
 
 
+class Clumping(NamedTuple):
+    """How much more than sampling the hits of a class vary.
+
+    At least `overdispersion`, pooled over classes; and `1 + correlation * labels`, which hits that depend on what they
+    share in a window have: pooled alone it would be too small for the largest class among many small ones, and each
+    ordinary bad hour of it would count as evidence.
+    """
+
+    overdispersion: float
+    correlation: float
+
+    def of(self, support: Ints) -> Floats:
+        """The same for classes with so many labels in a window."""
+        return np.asarray(np.maximum(self.overdispersion, 1 + self.correlation * support))
+
+
 class Detector:
     """A CUSUM of the standardised drop, and for each class and size of drop the log of an e-process.
 
@@ -88,10 +109,10 @@ class Detector:
         self.log_m: Floats = np.zeros((0, len(DROPS)))
         self.tracked = np.zeros(0, np.bool_)
 
-    def step(self, z: float, window: Recalled, reference: Recalled, overdispersion: float) -> Step:
-        """Take a window in. `z` has its over-dispersion taken out, `overdispersion` is that of class counts."""
+    def step(self, z: float, window: Recalled, reference: Recalled, clumping: Clumping) -> Step:
+        """Take a window in. `z` has its over-dispersion taken out already."""
         self.cusum = cusum = max(0.0, self.cusum + z - ALLOWANCE)
-        self._track(window, reference, overdispersion)
+        self._track(window, reference, clumping)
         evidence, blamed = self._evidence()
         by_cusum, by_evidence = cusum > CUSUM_ALARM, evidence is not None and evidence >= EVIDENCE_ALARM
         if by_cusum:
@@ -100,7 +121,7 @@ class Detector:
             self.log_m[:] = -np.inf
         return Step(cusum, evidence, by_cusum or by_evidence, blamed)
 
-    def _track(self, window: Recalled, reference: Recalled, overdispersion: float) -> None:
+    def _track(self, window: Recalled, reference: Recalled, clumping: Clumping) -> None:
         """Let the e-processes of the classes with labels here go on."""
         self._grow(len(window.support))
         support, q = reference.support, shrunk(reference)
@@ -113,7 +134,8 @@ class Detector:
         before = floor[classes, None]
         after = np.maximum(MARGIN, before - DROPS)
         gained = hits * np.log(after / before) + misses * np.log((1 - after) / (1 - before))
-        self.log_m[classes] = np.logaddexp(0.0, self.log_m[classes]) + gained / overdispersion
+        gained /= clumping.of(window.support[classes])[:, None]
+        self.log_m[classes] = np.logaddexp(0.0, self.log_m[classes]) + gained
 
     def _grow(self, k: int) -> None:
         more = k - len(self.tracked)
@@ -127,7 +149,7 @@ class Detector:
         top = float(tracked.max(initial=-np.inf))
         if top == -np.inf:
             return None, None
-        evidence = top + log(fsum(np.exp(tracked - top).ravel())) - log(tracked.size)
+        evidence = top + log(exact_sum(np.exp(tracked - top).ravel())) - log(tracked.size)
         best = np.where(self.tracked, self.log_m.max(axis=1), -np.inf)
         return evidence, int(best.argmax())
 
@@ -154,6 +176,6 @@ def effects(window: Recalled, reference: Recalled) -> Effects | None:
     here, there = hits / np.maximum(support, 1), hits0 / np.maximum(support0, 1)
     recall, recall0 = np.where(support > 0, here, there), np.where(support0 > 0, there, here)
     return Effects(
-        fsum((share - share0) * (recall0 + recall) / 2),
-        fsum((recall - recall0) * (share0 + share) / 2),
+        exact_sum((share - share0) * (recall0 + recall) / 2),
+        exact_sum((recall - recall0) * (share0 + share) / 2),
     )

@@ -9,7 +9,7 @@ import numpy as np
 from streams.quality.drift.comparisons import LabelComparison
 from streams.quality.drift.finding import Level, Why
 from streams.quality.drift.incident import Incident
-from streams.quality.drift.performance import LEAST, Detector, Matched
+from streams.quality.drift.performance import LEAST, Clumping, Detector, Matched
 from streams.quality.drift.spread import Spread
 from streams.quality.drift.stored import dump_floats, dump_ints, load_floats, load_ints
 from streams.quality.drift.verdicts import (
@@ -40,7 +40,7 @@ class Recalls:
         return len(self._detector.tracked)
 
     def judge(
-        self, compared: LabelComparison, drops: Spread, classes: Spread, names: Sequence[str], start_ms: int
+        self, compared: LabelComparison, drops: Spread, clumping: Clumping, names: Sequence[str], start_ms: int
     ) -> tuple[Verdict, dict[str, object]]:
         """The verdict on a window, and the row's fields of the incident after it."""
         drop, n = compared.drop, int(compared.window.support.sum())
@@ -48,7 +48,7 @@ class Recalls:
             return unjudged(n, Why.NO_MATCH, {"effect_bound": RECALL_BOUND}), self.incident.unjudged()
         self.swings = [*self.swings[1 - SWING_WINDOWS :], (drop.drop, drop.window_variance)]
         z = drop.z / sqrt(drops.overdispersion)
-        step = self._detector.step(z, compared.window, compared.reference, classes.overdispersion)
+        step = self._detector.step(z, compared.window, compared.reference, clumping)
         p = one_sided_p(drop, drops)
         level = Level.QUIET
         if step.fired:

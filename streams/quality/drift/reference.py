@@ -8,15 +8,18 @@ week besides one sum for each of at most 168 hours and `weeks + 1` weeks. Of eac
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from streams.ledger.times import rfc3339
 from streams.quality.drift.comparisons import Pairs
 from streams.quality.drift.finding import Why
 from streams.quality.drift.spread import ENOUGH, Pair
 from streams.quality.drift.stored import dump_pairs, dump_tally, load_pairs, load_tally, whole
-from streams.quality.drift.tally import NOTHING, Tally, pooled, without
+from streams.quality.drift.tally import NOTHING, Tally, pooled
 from streams.quality.settings import ReferenceKind, ReferenceSpec
+
+T = TypeVar("T")
+Among = Callable[[Sequence[Tally]], Sequence[Pairs]]
 
 HOUR_MS = 3_600_000
 WEEK_MS = 168 * HOUR_MS
@@ -72,12 +75,15 @@ class Chosen(NamedTuple):
 
 
 class Reference:
-    """What is normal for one thing that is counted. `compare` tells how a window differs from other windows."""
+    """What is normal for one thing that is counted. `among` tells how each of some windows differs from the others."""
 
-    def __init__(self, spec: ReferenceSpec, training: Tally, compare: Callable[[Tally, Tally], Pairs]) -> None:
+    def __init__(
+        self, spec: ReferenceSpec, training: Tally, among: Callable[[Sequence[Tally]], Sequence[Pairs]]
+    ) -> None:
         self._spec = spec
         self._training = training
-        self._compare = compare
+        self._among = among
+        self._prepared: tuple[Tally, Any] | None = None
         self._collected: list[Pool] | None = []
         self._baseline: Pool | None = None
         self._among_first: dict[str, list[Pair]] = {}
@@ -108,6 +114,13 @@ class Reference:
         if first is None:
             return Why.NO_REFERENCE
         return Chosen(ReferenceKind.FIRST, first.said(), first.windows, first.counts)
+
+    def prepared(self, counts: Tally, prepare: Callable[[Tally], T]) -> T:
+        """What a window is compared with, prepared once for all the windows that are compared with the same."""
+        if self._prepared is None or self._prepared[0] is not counts:
+            self._prepared = counts, prepare(counts)
+        made: T = self._prepared[1]
+        return made
 
     def pairs(self, test: str, kind: ReferenceKind) -> list[Pair]:
         """What is known of the spread of a test's windows around a kind of reference."""
@@ -140,9 +153,8 @@ class Reference:
             self._baseline = pool(collected)
         if len(collected) < max(self._spec.windows, ENOUGH):
             return
-        everything = pool(collected).counts
-        for one in collected:
-            for test, pair in self._compare(one.counts, without(everything, one.counts)).items():
+        for pairs in self._among([window.counts for window in collected]):
+            for test, pair in pairs.items():
                 self._among_first.setdefault(test, []).append(pair)
         self._collected = None
 

@@ -10,7 +10,6 @@ Size of the state with K classes: 48 bytes a class for the detectors, the names,
 from collections.abc import Mapping
 from typing import Any
 
-from streams.formats.columns import CONFIDENCE_SCALE
 from streams.quality.counted import Counted
 from streams.quality.drift.comparisons import SCORE_SQUARES, LabelComparison, PredictionComparison, ScoreComparison
 from streams.quality.drift.finding import Explains, Finding, Kind, Level, Why, finding
@@ -47,9 +46,9 @@ class Series:
     def _begin(self, spec: ReferenceSpec, names: ClassNumbers) -> None:
         self._spec, self._names = spec, names
         training = counts_of_training(spec.training, names)
-        self._labels = Reference(spec, training.labels, lambda a, b: LabelComparison.of(a, b, len(names)).pairs())
-        self._predictions = Reference(spec, training.predictions, lambda a, b: PredictionComparison.of(a, b).pairs())
-        self._scores = Reference(spec, training.scores, lambda a, b: ScoreComparison.of(a, b, CONFIDENCE_SCALE).pairs())
+        self._labels = Reference(spec, training.labels, LabelComparison.among)
+        self._predictions = Reference(spec, training.predictions, PredictionComparison.among)
+        self._scores = Reference(spec, training.scores, ScoreComparison.among)
         self._recalls = Recalls()
         self._incidents = {kind: Incident() for kind in Kind if kind is not Kind.PERFORMANCE}
         self._last_ms: int | None = None

@@ -26,10 +26,20 @@ class Spread(NamedTuple):
 
     overdispersion: float
     spread: float
-    known: bool
+    windows: int  # that it was estimated from; 0 while it is not known
+
+    @property
+    def known(self) -> bool:
+        """Whether there were enough windows to estimate it."""
+        return self.windows > 0
 
 
-UNKNOWN_SPREAD = Spread(1.0, 1.0, known=False)
+def chi_pair(statistic: float, mean: float, variance: float) -> Pair:
+    """What a chi-square with its exact moments says of the spread of windows."""
+    return Pair(statistic / mean, variance / mean**2)
+
+
+UNKNOWN_SPREAD = Spread(1.0, 1.0, 0)
 
 
 def mean_ratio(pairs: Sequence[Pair]) -> Spread:
@@ -37,7 +47,18 @@ def mean_ratio(pairs: Sequence[Pair]) -> Spread:
     if len(pairs) < ENOUGH:
         return UNKNOWN_SPREAD
     ratio, weight = np.array(pairs).T
-    return Spread(max(1.0, float(ratio.sum() / weight.sum())), 1.0, known=True)
+    return Spread(max(1.0, float(ratio.sum() / weight.sum())), 1.0, len(pairs))
+
+
+def correlation(pairs: Sequence[Pair]) -> float:
+    """How strongly the labels of a class in a window hang together (at least 0), by least squares.
+
+    Ratio: sum of support * (squared standardised residual - 1); weight: sum of support ** 2.
+    """
+    if len(pairs) < ENOUGH:
+        return 0.0
+    ratio, weight = np.array(pairs).T
+    return max(0.0, float(ratio.sum() / weight.sum()))
 
 
 def chi_square(pairs: Sequence[Pair]) -> Spread:
@@ -47,4 +68,4 @@ def chi_square(pairs: Sequence[Pair]) -> Spread:
     ratio, weight = np.array(pairs).T
     overdispersion = max(1.0, float(ratio.mean()))
     spread = float(ratio.var(ddof=1)) / overdispersion**2 / float(weight.mean())
-    return Spread(overdispersion, max(1.0, spread), known=True)
+    return Spread(overdispersion, max(1.0, spread), len(pairs))

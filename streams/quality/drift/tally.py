@@ -89,12 +89,12 @@ def cell_codes(true: Ints, predicted: Ints) -> Ints:
 
 
 def recalled(cells: Tally, k: int) -> Recalled:
-    """Hits and support of each of k classes from confusion cells."""
+    """Hits and support of each of k classes, at least those that are counted, from confusion cells."""
     true = cells.code >> CLASS_BITS
     hit = true == cells.code & UNKNOWN
     # through float64: exact below 2 ** 53 predictions
     support = np.bincount(true, cells.n, k).astype(np.int64)
-    return Recalled(np.bincount(true[hit], cells.n[hit], k).astype(np.int64), support)
+    return Recalled(np.bincount(true[hit], cells.n[hit], len(support)).astype(np.int64), support)
 
 
 def errors(cells: Tally) -> Tally:

@@ -9,23 +9,33 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streams.formats.columns import CONFIDENCE_SCALE
 from streams.ledger.cells import CONFIDENCE_BINS
 from streams.quality.counted import Counted
 from streams.quality.drift.comparisons import (
     SCORE_SQUARES,
     LabelComparison,
+    LabelReference,
     Pairs,
     PredictionComparison,
     ScoreComparison,
     Test,
 )  # fmt: skip
 from streams.quality.drift.finding import Kind, Level, Why
-from streams.quality.drift.performance import effects
+from streams.quality.drift.performance import Clumping, Matched, effects, matched
 from streams.quality.drift.recalls import Recalls, performance_said
 from streams.quality.drift.reference import Chosen, Reference
-from streams.quality.drift.spread import Spread, chi_square, mean_ratio
-from streams.quality.drift.tally import NOTHING, UNKNOWN, ClassNumbers, Tally, cell_codes, errors, tally
+from streams.quality.drift.spread import Spread, chi_square, correlation, mean_ratio
+from streams.quality.drift.tally import (
+    NOTHING,
+    UNKNOWN,
+    ClassNumbers,
+    Recalled,
+    Tally,
+    cell_codes,
+    errors,
+    recalled,
+    tally,
+)
 from streams.quality.drift.verdicts import (
     P_ALARM,
     RECALL_BOUND,
@@ -113,13 +123,15 @@ def judge_labels(
         verdicts = dict.fromkeys(kinds, unjudged(labels.total, why))
         verdicts[Kind.CONFUSION] = unjudged(errors(labels).total, why)
         return Watched(reference, labels, chosen, {}, verdicts), recalls.incident.unjudged()
-    compared = LabelComparison.of(labels, chosen.counts, len(names))
+    against = reference.prepared(chosen.counts, LabelReference)
+    compared = LabelComparison.of(labels, against, len(names))
     drops, classes = (spread_of(reference, test, chosen) for test in (Test.DROP, Test.CLASSES))
-    performance, incident = recalls.judge(compared, drops, classes, names, span[0])
+    clumping = Clumping(classes.overdispersion, correlation(reference.pairs(Test.CLUMPING, chosen.kind)))
+    performance, incident = recalls.judge(compared, drops, clumping, names, span[0])
     parts = effects(compared.window, compared.reference)
     if parts is not None:
         performance.said.update(prevalence_effect=parts.prevalence, recall_effect=parts.recall)
-    n, wrong = chosen.counts.total, errors(chosen.counts).total
+    n, wrong = against.total, against.rows.total
     judged = {
         Kind.PERFORMANCE: _in_reference(performance, n),
         Kind.LABEL: _in_reference(of_labels(compared, spread_of(reference, Test.LABEL, chosen)), n),
@@ -148,7 +160,7 @@ def judge_scores(reference: Reference, scores: Tally, span: tuple[int, int]) -> 
     if isinstance(chosen, Why) or not n:
         why = chosen if isinstance(chosen, Why) else Why.NO_SCORES
         return Watched(reference, scores, chosen, {}, {Kind.SCORE: unjudged(n, why)})
-    compared = ScoreComparison.of(scores, chosen.counts, CONFIDENCE_SCALE)
+    compared = ScoreComparison.of(scores, chosen.counts)
     verdict = of_scores(compared, *(spread_of(reference, test, chosen) for test in (Test.BINS, Test.MEAN)))
     judged = {Kind.SCORE: _in_reference(verdict, int(compared.reference.sum()))}
     return Watched(reference, scores, chosen, compared.pairs(), judged)
@@ -169,12 +181,13 @@ def judge_skew(
     normal = labels.training()
     if normal is not None:
         told.append(normal)
-        verdict = _recall_skew(LabelComparison.of(counts.labels, normal.counts, len(names)), labels, normal)
+        recalls = [recalled(cells, len(names)) for cells in (counts.labels, normal.counts)]
+        verdict = _recall_skew(recalls[0], matched(*recalls), spread_of(labels, Test.DROP, normal))
         parts.append((Kind.PERFORMANCE.value, _in_reference(verdict, normal.counts.total)))
     normal = scores.training()
     if normal is not None:
         told.append(normal)
-        by_bin = ScoreComparison.of(counts.scores, normal.counts, CONFIDENCE_SCALE)
+        by_bin = ScoreComparison.of(counts.scores, normal.counts)
         verdict = of_scores(by_bin, *(spread_of(scores, test, normal) for test in (Test.BINS, Test.MEAN)))
         parts.append((Kind.SCORE.value, _in_reference(verdict, normal.counts.total)))
     if not parts:
@@ -182,12 +195,11 @@ def judge_skew(
     return of_skew(parts), told[0]
 
 
-def _recall_skew(compared: LabelComparison, reference: Reference, normal: Chosen) -> Verdict:
+def _recall_skew(window: Recalled, drop: Matched | None, spread: Spread) -> Verdict:
     """Whether recall is lower than in validation, by this window alone."""
-    n, drop = int(compared.window.support.sum()), compared.drop
+    n = int(window.support.sum())
     if drop is None:
         return unjudged(n, Why.NO_MATCH if n else Why.NOTHING_LABELLED, {"effect_bound": RECALL_BOUND})
-    spread = spread_of(reference, Test.DROP, normal)
     p = one_sided_p(drop, spread)
     why = {} if spread.known else {"overdispersion": Why.FEW_WINDOWS}
     level = Level.ALARM if p < P_ALARM and drop.drop >= RECALL_BOUND else Level.QUIET
