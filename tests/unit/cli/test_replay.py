@@ -15,7 +15,10 @@ from streams.runtime import replay as runtime
 from streams.runtime.errors import ConfigError
 
 PREDICTIONS, LABELS = DATA / "predictions.jsonl.gz", DATA / "labels.jsonl.gz"
-NAMES = {"windows", "classes", "confusion", "rejects", "audit"}
+NAMES = {
+    "windows", "classes", "confusion", "drift", "calibration", "delays", "groups", "label_sources", "samples",
+    "rejects", "audit",
+}  # fmt: skip
 
 
 def sliced(source: Path, to: Path, count: int) -> Path:

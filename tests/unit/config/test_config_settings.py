@@ -144,7 +144,13 @@ def test_the_largest_values_are_possible() -> None:
     read(f"[scores]\nkeep = {MAX_KEPT_SCORES}\n[samples]\nper_window = 100\nconfident = 1.0\nnear = 0.5\n")
     read("[reference]\nwindows = 1000\nweeks = 52\n")
     read(f"{TRAINED}recall = {{ a = [5, 5] }}")
+    read("[cost]\nwrong = 1e12\nmatrix.a.b = -1e12")
     read('[windows]\nhorizon = "1d"\nslack = "0s"\nsettle = "1h"\nviews = ["maturity-86399s"]')
+
+
+def test_windows_can_decay() -> None:
+    (window,) = read('[windows]\nsizes = ["decayed-6h"]').quality.windows
+    assert (window.name, window.half_life_ms) == ("decayed-6h", 6 * HOUR)
 
 
 CLOSED = '[classes]\nexpected = ["late", "on_time"]\naliases = { late = ["L"] }\n'
@@ -152,6 +158,7 @@ CLOSED = '[classes]\nexpected = ["late", "on_time"]\naliases = { late = ["L"] }\
 REFUSED: list[tuple[Code, str, int, str]] = [
     (Code.WINDOW, "[windows]\npane = '10m'\ndetail = '15m'", 3, "not a multiple of the pane 10m"),
     (Code.WINDOW, "[windows]\ndetail = '2m'", 2, 'Write "5m"'),
+    (Code.WINDOW, "[windows]\nsizes = ['decayed-20m']", 2, 'divide the step 200s of window "decayed-20m"'),
     (Code.DURATION, "[windows]\ndetail = 60", 2, "has no unit"),
     (Code.WINDOW, "[windows]\nviews = ['label_time',\n'maturity']", 3, '"maturity" is not a view'),
     (Code.WINDOW, "[windows]\nviews = ['maturity-soon']", 2, "no label age"),
@@ -187,6 +194,7 @@ REFUSED: list[tuple[Code, str, int, str]] = [
     (Code.WRONG_VALUE, f"{TRAINED}recall = {{ a = [0, 0] }}", 3, "a support of 0"),
     (Code.WRONG_VALUE, f"{TRAINED}recall = {{ a = [1] }}", 3, "at least 2 items"),
     (Code.WRONG_VALUE, "[cost]\nwrong = inf", 2, "finite"),
+    (Code.WRONG_VALUE, "[cost.matrix.a]\nb = -1.1e12", 2, "greater than or equal to -1"),
     (Code.WRONG_TYPE, "[cost.matrix.a]\nb = '3'", 2, "not a number"),
     (Code.CONFLICT, f"{CLOSED}{TRAINED}predicted = {{ lat = 1 }}", 6, 'Did you mean "late"?'),
     (Code.CONFLICT, f"{CLOSED}{TRAINED}recall = {{ on_time = [1, 1], lost = [1, 1] }}", 6, '"lost" is not in classes.'),
