@@ -13,9 +13,10 @@ import pytest
 from scipy.stats import binomtest
 from sklearn import metrics
 
+from streams.quality.details import UNLABELLED
 from streams.quality.intervals import wilson
 from streams.quality.measures import WindowMeasures, class_measures, window_measures
-from streams.quality.table import UNLABELLED, Table, cell
+from streams.quality.table import Table, cell
 
 Pair = tuple[int, int]
 
