@@ -120,7 +120,8 @@ def show(console: Console, marks: Sequence[Marks], tolerance: str) -> None:
     """Print the scores for people."""
     console.print(_kinds_table(score_kinds(marks)))
     console.print(
-        f"an alarm answers a change within {tolerance}, every other one is false; delays in windows (w) and event time",
+        f"an alarm answers a change within {tolerance}, every other one is false; "
+        "delays are medians, in windows (w) and event time",
         soft_wrap=True,
     )
     for change, answers in _by_change(marks).items():
@@ -144,7 +145,7 @@ def show(console: Console, marks: Sequence[Marks], tolerance: str) -> None:
 
 
 def _kinds_table(scores: Sequence[KindScore]) -> Table:
-    table = _table(("window", "kind"), ("judged", "false alarms", "per 1000", "found", "median delay"))
+    table = _table(("window", "kind"), ("judged", "false", "per 1000", "found", "delay"))
     for score in scores:
         delay = "-"
         if score.delay_windows_median is not None and score.delay_s_median is not None:
@@ -172,7 +173,7 @@ def _answers_table(answers: Sequence[Answer]) -> Table:
 def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in texts:
-        table.add_column(name, overflow="fold", no_wrap=name in {"window", "result"})
+        table.add_column(name, overflow="fold", no_wrap=name != "of")
     for name in numbers:
         table.add_column(name, justify="right", no_wrap=name == "delay")
     return table
