@@ -82,7 +82,7 @@ def label_sources(
     """
     own = _Sources(counts, expected)
     return sorted(
-        [own.row(source, source in human) for source in own.names] + [_pair_row(*pair) for pair in _pairs(counts)],
+        [own.row(source, source in human) for source in own.names] + [pair.row() for pair in _pairs(counts)],
         key=lambda row: (row.source, row.other or ""),
     )
 
@@ -95,8 +95,8 @@ def rates(
     Corrections that were replaced again count at most once for each label of the source.
     """
     found: dict[tuple[str, str], tuple[int, int]] = {}
-    for one, other, table in _pairs(counts):
-        found[RateKind.AGREEMENT.value, f"{one} & {other}"] = (int(np.trace(table)), int(table.sum()))
+    for pair in _pairs(counts):
+        found[RateKind.AGREEMENT.value, f"{pair.source} & {pair.other}"] = (pair.agreeing, pair.labels)
     own = _Sources(counts, None)
     for source in own.names:
         labels = own.labels[source]
@@ -142,13 +142,15 @@ class _Sources:
         What is labelled by none of the named sources is labelled by "".
         """
         counts, by = self._counts, self._counts.labelled_by
-        rest = np.bincount(counts.cells.true, counts.cells.n, counts.k) - np.bincount(by.first, by.n, counts.k)
+        rest = _sums(counts.cells.true, counts.cells.n, counts.k) - _sums(by.first, by.n, counts.k)
         strange = np.zeros(counts.k, np.bool_) if self._strange is None else self._strange
-        for at, true, predicted, n in zip(*(column.tolist() for column in by), strict=True):
-            source = counts.sources[at]
-            self.labels[source] += n
-            self.overridden[source] += n * (true != predicted)
-            self.unexpected[source] += n * bool(strange[true])
+        for of, taken in (
+            (self.labels, np.ones(len(by.n), np.bool_)),
+            (self.overridden, by.first != by.second),
+            (self.unexpected, strange[by.first]),
+        ):
+            sums = _sums(by.source[taken], by.n[taken], len(counts.sources)).tolist()
+            of.update({source: n for source, n in zip(counts.sources, sums, strict=True) if n})
         self.labels[""] += int(rest.sum())
         self.overridden[""] += counts.labelled - int(counts.hits.sum()) - self.overridden.total()
         self.unexpected[""] += int(rest[strange].sum())
@@ -182,36 +184,56 @@ class _Sources:
         return SourceMeasures._make((source, None, labels, *nothing, *of_source, _explained(reasons)))
 
 
-def _pairs(counts: Counted) -> list[tuple[str, str, Ints]]:
-    """(source, other, table of the classes that each gave) of every pair of sources, sorted by name."""
-    of = counts.agreement
+class _Pair(NamedTuple):
+    """What two sources said of the same predictions: labels by class of each, and how many agree."""
+
+    source: str
+    other: str
+    agreeing: int
+    of_source: list[int]
+    of_other: list[int]
+
+    @property
+    def labels(self) -> int:
+        """Predictions that both labelled."""
+        return sum(self.of_source)
+
+    def row(self) -> SourceMeasures:
+        """The row of the pair. There is a label, so only kappa can be undefined."""
+        labels, agreeing = self.labels, self.agreeing
+        # Integers of Python: the products of counts of a busy window outgrow 64 bits.
+        by_chance = sum(a * b for a, b in zip(self.of_source, self.of_other, strict=True))
+        reasons: _Reasons = []
+        kappa = None
+        if labels * labels > by_chance:
+            kappa = (agreeing * labels - by_chance) / (labels * labels - by_chance)
+        else:
+            reasons.append(("kappa", SourceUndefined.NO_EXPECTED_DISAGREEMENT))
+        reasons += [(name, SourceUndefined.A_PAIR) for name in _OF_SOURCES]
+        agreement = agreeing / labels
+        measures = (labels, agreeing, agreement, *wilson(agreement, labels), kappa, *(None,) * len(_OF_SOURCES))
+        return SourceMeasures._make((self.source, self.other, *measures, _explained(reasons)))
+
+
+def _pairs(counts: Counted) -> list[_Pair]:
+    """The pairs of sources, sorted by name."""
+    of, found = counts.agreement, []
     pair = of.source_a * len(counts.sources) + of.source_b
-    found = []
     for code in np.unique(pair).tolist():
         here = pair == code
-        classes, place = np.unique(np.concatenate((of.class_a[here], of.class_b[here])), return_inverse=True)
-        table = np.zeros((len(classes), len(classes)), np.int64)
-        np.add.at(table, (place[: here.sum()], place[here.sum() :]), of.n[here])
-        one, other = (counts.sources[at] for at in divmod(code, len(counts.sources)))
-        found.append((one, other, table) if one < other else (other, one, table.T))
-    return sorted(found, key=lambda row: row[:2])
+        a, b, n = of.class_a[here], of.class_b[here], of.n[here]
+        sides = [
+            (counts.sources[at], _sums(classes, n, counts.k).tolist())
+            for at, classes in zip(divmod(code, len(counts.sources)), (a, b), strict=True)
+        ]
+        (source, of_source), (other, of_other) = sorted(sides)
+        found.append(_Pair(source, other, int(n[a == b].sum()), of_source, of_other))
+    return sorted(found)
 
 
-def _pair_row(source: str, other: str, table: Ints) -> SourceMeasures:
-    """The row of a pair of sources; `table` has a label, so only kappa can be undefined."""
-    labels, agreeing = int(table.sum()), int(np.trace(table))
-    # Integers of Python: the products of counts of a busy window outgrow 64 bits.
-    by_chance = sum(a * b for a, b in zip(table.sum(axis=1).tolist(), table.sum(axis=0).tolist(), strict=True))
-    reasons: _Reasons = []
-    kappa = None
-    if labels * labels > by_chance:
-        kappa = (agreeing * labels - by_chance) / (labels * labels - by_chance)
-    else:
-        reasons.append(("kappa", SourceUndefined.NO_EXPECTED_DISAGREEMENT))
-    reasons += [(name, SourceUndefined.A_PAIR) for name in _OF_SOURCES]
-    agreement = agreeing / labels
-    of_pair = (source, other, labels, agreeing, agreement, *wilson(agreement, labels), kappa)
-    return SourceMeasures._make((*of_pair, *(None,) * len(_OF_SOURCES), _explained(reasons)))
+def _sums(at: Ints, n: Ints, length: int) -> Ints:
+    # through float64: exact below 2 ** 53
+    return np.bincount(at, n, length).astype(np.int64)
 
 
 def _strange(counts: Counted, expected: frozenset[str]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
