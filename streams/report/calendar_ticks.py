@@ -15,7 +15,7 @@ _MONDAY_MS = 4 * _DAY_MS  # 1970-01-05: weeks begin on Mondays
 _STEPS_MS = (
     *(step * _MINUTE_MS for step in (1, 2, 5, 10, 15, 30)),
     *(step * _HOUR_MS for step in (1, 2, 3, 6, 12)),
-    *(step * _DAY_MS for step in (1, 2, 7, 14)),
+    *(step * _DAY_MS for step in (1, 2, 4, 7, 14)),
 )
 _STEPS_MONTHS = (1, 2, 3, 6, 12, 24, 60, 120)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

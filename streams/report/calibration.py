@@ -156,4 +156,4 @@ def _table(version: str, points: Sequence[Point]) -> Table:
         for point in points
     ]  # fmt: skip
     head = ("confidence", "labelled", "right", "mean confidence", "accuracy", "95 % interval", "")
-    return Table(short(version, 60), head, body)
+    return Table(f"{short(version, 60)}: bins of confidence", head, body)

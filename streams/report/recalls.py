@@ -113,7 +113,7 @@ def _drawing(
         line, column = divmod(position, columns)
         width = 1 / columns
         axes = figure.add_axes((
-            column * width + 0.5 / 10, 1 - (0.62 + line * 1.75 + 1.2) / height_in, width - 0.62 / 10, 1.2 / height_in
+            column * width + 0.5 / 10, 1 - (0.62 + line * 1.75 + 1.2) / height_in, width - 0.72 / 10, 1.2 / height_in
         ))  # fmt: skip
         for version in shown:
             of_class = [row for row in rows[version] if row.name == name and row.support]
