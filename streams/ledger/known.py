@@ -39,6 +39,11 @@ def ranks(*keys: NDArray[Any]) -> Ints:
     return out
 
 
+def known_after(delivered: Seconds, known: Seconds) -> Seconds:
+    """When labels that replace others, which were known at `known`, are known themselves; 0: there was none."""
+    return np.maximum(delivered, known)
+
+
 class Sequence(NamedTuple):
     """The labels that count one after the other: which row each has, when it was known (s), whether it is the last."""
 

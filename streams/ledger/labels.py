@@ -14,7 +14,7 @@ from streams.formats.reasons import Kind, Reason
 from streams.ledger.agreement import agree_new_labels
 from streams.ledger.cells import NONE
 from streams.ledger.held import Held, Ints, LabelState, Mask, minutes_up
-from streams.ledger.known import Seconds
+from streams.ledger.known import Seconds, known_after
 from streams.ledger.names import UNSEEN
 from streams.ledger.sums import Corrections
 from streams.ledger.table import Found, Hashes, Rows, Slots, crowded, matches, repeats, rounds
@@ -209,7 +209,7 @@ def _overtake(held: Held, rows: LabelRows, row: Rows, at: Slots) -> tuple[Rows, 
     before = held.moves(at)
     held.counts.move(before, -1)
     cls, source = rows.cls.take(row), rows.label_source.take(row)
-    known = np.maximum(rows.delivered.take(row), before.known)
+    known = known_after(rows.delivered.take(row), before.known)
     p["label_time"][at] = rows.time.take(row)
     p["label_cls"][at] = cls
     p["label_rank"][at] = rows.rank.take(row)

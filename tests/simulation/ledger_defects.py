@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streams.ledger import labels
+from streams.ledger import agreement, labels
 from streams.ledger.blocks import Block
 from streams.ledger.held import Held, LabelState
 from streams.ledger.intake import Intake
@@ -175,6 +175,22 @@ def a_prediction_that_is_gone_still_counts(patch: Patch) -> None:
     patch.setattr(Held, "prediction_alive", wrong)
 
 
+def a_label_is_known_when_it_is_delivered_and_not_in_order(patch: Patch) -> None:
+    """A label that replaces another one is known before that one was: the past of a label age changes."""
+    patch.setattr(labels, "known_after", lambda delivered, _: delivered)
+
+
+def a_conflict_leaves_its_pairs_of_labels(patch: Patch) -> None:
+    """A prediction that is counted anew keeps the agreement of its labels where it was."""
+    count = agreement.agree_predictions
+
+    def wrong(held: Held, at: Rows, row: Rows, label: Rows, sign: int) -> None:
+        if sign > 0:
+            count(held, at, row, label, sign)
+
+    patch.setattr("streams.ledger.predictions.agree_predictions", wrong)
+
+
 LEDGER_DEFECTS = (
     join_takes_repeats,
     a_single_winner_is_kept,
@@ -189,4 +205,6 @@ LEDGER_DEFECTS = (
     time_moves_with_rows,
     a_rebuild_forgets_a_waiting_label,
     a_prediction_that_is_gone_still_counts,
+    a_label_is_known_when_it_is_delivered_and_not_in_order,
+    a_conflict_leaves_its_pairs_of_labels,
 )

@@ -11,6 +11,7 @@ from streams.ledger import chunks as module
 from streams.ledger import flush as flushes
 from streams.ledger.audit import Audit
 from streams.ledger.blocks import Advance, encode
+from streams.ledger.counts import GROUP_BITS
 from streams.ledger.flush import Flush
 from streams.ledger.intake import Intake
 from streams.ledger.join import ForeignRecordError, Join
@@ -228,3 +229,34 @@ def test_segments_beyond_the_limit_of_groups_fold_to_other() -> None:
     assert feed.take(*(Prediction(s, T, segment=s) for s in "wxyz"), Prediction("x2", T, segment="x")) == []
     counted = {group: n for (_, group, _, _), n in confusion([feed.join]).items()}
     assert counted == {Group("m", "1", ("w",)): 1, Group("m", "1", ("x",)): 2, Group("m", "1", ("other",)): 2}
+
+
+def held_panes(join: Join) -> list[int]:
+    """Minutes after T at which the slots of a fold begin."""
+    return sorted(((key >> GROUP_BITS) * join.spec.pane_ms - T) // MINUTE for key in join.counts.slots)
+
+
+def test_a_pane_expires_in_its_own_time_and_its_slot_lives_as_long_as_the_detail_that_it_holds() -> None:
+    feed = Feed(replace(SPEC, detail_ms=30 * MINUTE))
+    assert T % (30 * MINUTE) == 0
+    feed.take(*(Prediction(f"i{n}", T + n * 10 * MINUTE, confidence=0.5) for n in (0, 1, 2, 3)))
+    feed.join.flush()
+    feed.take(Label("i2", T + 21 * MINUTE))
+    feed.join.flush()
+    lives = []
+    for minutes in (99, 100, 110, 119, 120, 129, 130, 149, 150):
+        feed.advance(minutes)
+        feed.join.flush()
+        feed.join.take_rejects()
+        copy = Join.load(feed.join.spec, 0, feed.join.dump())
+        assert (held_panes(copy), copy.audit()) == (held_panes(feed.join), feed.join.audit())
+        if minutes == 110:
+            feed.take(Label("i2", T + 22 * MINUTE, "b"))  # touches the details of a pane that is over
+            feed.join.flush()
+        audit = feed.join.audit()
+        assert audit.balanced
+        lives.append((minutes, held_panes(feed.join), audit.predictions_expired))
+    assert lives == [
+        (99, [0, 10, 20, 30], 0), (100, [0, 10, 20, 30], 1), (110, [0, 20, 30], 2), (119, [0, 20, 30], 2),
+        (120, [30], 2), (129, [30], 2), (130, [30], 3), (149, [30], 3), (150, [], 3),
+    ]  # fmt: skip
