@@ -1,18 +1,22 @@
 """`streams score`: late, missed and false alarms by hand, every form of change points, and a sentence for bad files."""
 
 import json
+import re
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from streams.cli.main import main
+from streams.cli.score_changes import Change, read_changes
 from streams.ledger.spec import HOUR
 from streams.ledger.times import rfc3339
 from streams.quality.drift.finding import Finding
 from tests.support.schemas import schema
 
+PAGE = (Path(__file__).parents[3] / "docs" / "scoring.md").read_text(encoding="utf-8")
 START = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 
 
@@ -267,6 +271,16 @@ def test_people_see_rates_results_and_false_alarms(
     ):
         assert text in shown
     assert "2026-01-01 10:00  performance of 1h" in shown
+
+
+def test_the_page_shows_a_file_of_changes_that_can_be_read(folder: Path) -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    (known,) = read_changes(changes(folder, example))
+    assert (known.name, known.model, known.kinds) == ("sensors replaced", "fraud", ("performance",))
+    assert known.until_ms > known.at_ms
+    assert set(re.findall(r"`(\w+)`", PAGE.partition("| key |")[2].partition("\n\n")[0])) >= {
+        field.name.removesuffix("_ms") for field in fields(Change)
+    }
 
 
 GOOD = f"[[change]]\nat = {hour(50)}\n"
