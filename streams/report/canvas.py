@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
 import numpy as np
+import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -35,6 +36,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 """A version has its own dashes and marker, too, so that its colour is never all there is."""
 
 MOST_SERIES = len(SERIES)
+_DPI = 120
 
 VARIABLES = {
     INK: "ink", SOFT: "soft", GRID: "grid", PAPER: "paper", ON_HEAT: "on-heat",
@@ -130,23 +132,34 @@ def _variable(colour: re.Match[str]) -> str:
 
 
 def as_png(drawings: Sequence[Drawing]) -> bytes:
-    """All figures below each other on white."""
-    pictures = []
+    """All figures below each other on white; two of half the page's width that follow each other stand side by side."""
+    lines: list[list[npt.NDArray[np.uint8]]] = []
+    room = 0
     for drawing in drawings:
-        canvas = FigureCanvasAgg(drawing.figure)
-        drawing.figure.set_facecolor(PAPER)
-        drawing.figure.set_dpi(120)
-        canvas.draw()  # type: ignore[no-untyped-call]
-        pictures.append(np.asarray(canvas.buffer_rgba()))  # type: ignore[no-untyped-call]
-    width = max(picture.shape[1] for picture in pictures)
-    white = 255
-    stacked = np.concatenate(
-        [
-            np.pad(picture, ((0, 0), (0, width - picture.shape[1]), (0, 0)), constant_values=white)
-            for picture in pictures
-        ]
-    )
+        picture = _pixels(drawing.figure)
+        if picture.shape[1] <= room:
+            lines[-1].append(picture)
+        else:
+            lines.append([picture])
+            room = int(WIDTH_IN * _DPI)
+        room -= picture.shape[1]
+    rows = [np.concatenate([_padded(p, max(q.shape[0] for q in line), p.shape[1]) for p in line], 1) for line in lines]
+    width = max(row.shape[1] for row in rows)
     out = io.BytesIO()
+    stacked = np.concatenate([_padded(row, row.shape[0], width) for row in rows])
     # Its stubs know no None, which is how a line of metadata is left out.
-    imsave(out, stacked, format="png", metadata={"Software": None}, dpi=120)  # type: ignore[dict-item]
+    imsave(out, stacked, format="png", metadata={"Software": None}, dpi=_DPI)  # type: ignore[dict-item]
     return out.getvalue()
+
+
+def _pixels(figure: Figure) -> npt.NDArray[np.uint8]:
+    canvas = FigureCanvasAgg(figure)
+    figure.set_facecolor("white")
+    figure.set_dpi(_DPI)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    return np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+
+
+def _padded(picture: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
+    edges = ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0))
+    return np.pad(picture, edges, constant_values=255)

@@ -23,8 +23,10 @@ _DARK = 0.7  # from this share of the row on a cell is so dark that light text r
 _NUMBERED_WITH_SHARE = 10
 _SMALL = 7  # tables of up to so many classes stand side by side
 _KEY, _HEADING = "confusion", "Confusion table"
-_MAP = LinearSegmentedColormap.from_list("share", [(*to_rgb(HEAT), 0.0), (*to_rgb(HEAT), 1.0)])
-"""One colour, from clear to full: what lies below it may be white, black or paper."""
+_MAP = LinearSegmentedColormap.from_list(
+    "share", [(at, (*to_rgb(HEAT), alpha)) for at, alpha in ((0, 0), (0.04, 0.1), (1, 1))]
+)
+"""One colour, from clear to full: the page below may be light or dark. Even a small share can be seen."""
 
 Counts = Counter[tuple[str, str]]
 

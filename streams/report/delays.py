@@ -77,7 +77,7 @@ def _drawing(curves: Mapping[str, Histogram], numbers: Mapping[str, int]) -> Dra
     height_in = 3.1 + more_in
     figure = new_figure(height_in)
     legend(figure, [(version, numbers[version]) for version in curves])
-    axes = figure.add_axes((0.62 / WIDTH_IN, 0.5 / height_in, 9.2 / WIDTH_IN, 2.15 / height_in))
+    axes = figure.add_axes((0.7 / WIDTH_IN, 0.5 / height_in, 9.1 / WIDTH_IN, 2.15 / height_in))
     lowest, highest = 1.0, 1.0
     for version, histogram in curves.items():
         edges, shares = _shares(histogram)

@@ -39,8 +39,8 @@ def build(evidence: Evidence, *, with_png: bool = False) -> Report:
     with style():
         all_standings = standings(evidence)
         sections = _sections(evidence)
-        pictures = [_headline(evidence, all_standings), *(d for section in sections for d in section.drawings)]
         html = _html(evidence, all_standings, sections)
+        pictures = [_headline(evidence, all_standings), *(d for section in sections for d in _with_heading(section))]
         return Report(html, as_png(pictures) if with_png else None)
 
 
@@ -99,22 +99,40 @@ def scope(evidence: Evidence) -> str:
     return f"{said} · {count(windows)} windows" + ("" if evidence.is_sliding else f", {count(predictions)} predictions")
 
 
+def _with_heading(section: Section) -> Sequence[Drawing]:
+    """The pictures of a part for the PNG, below its heading; none where it has none."""
+    if not section.drawings:
+        return ()
+    figure = new_figure(0.42)
+    figure.text(0.02, 0.35, section.heading, size=12, weight="bold", va="center")
+    return Drawing(section.heading, section.lead, figure), *section.drawings
+
+
 def _headline(evidence: Evidence, all_standings: Sequence[Standing]) -> Drawing:
     """The page's head as a picture, for the PNG."""
-    shown = all_standings[:MOST_CARDS]
-    height_in = 0.95 + sum(0.5 + 0.2 * len(standing.warnings) for standing in shown)
+    said = [(standing, _lines(standing)) for standing in all_standings[:MOST_CARDS]]
+    height_in = 0.8 + sum(0.4 + 0.19 * len(lines) for _, lines in said)
     figure = new_figure(height_in)
 
     def line(at_in: float, words: str, *, size: float, colour: str = INK, weight: str = "normal") -> None:
         figure.text(0.02, 1 - at_in / height_in, words, size=size, color=colour, weight=weight, va="center")
 
-    line(0.3, short(evidence.model, 70), size=16, weight="bold")
-    line(0.6, short(scope(evidence), 140), size=9, colour=SOFT)
-    at_in = 0.95
-    for standing in shown:
-        line(at_in, f"{short(standing.version, 30)}: {standing.figure}   {standing.sentence}", size=10, weight="bold")
-        line(at_in + 0.21, standing.coverage, size=9)
-        for number, warning in enumerate(standing.warnings, 2):
-            line(at_in + 0.2 * number, warning, size=9, colour=SOFT)
-        at_in += 0.5 + 0.2 * len(standing.warnings)
+    line(0.3, short(evidence.model, 60), size=16, weight="bold")
+    line(0.58, short(scope(evidence), 140), size=9, colour=SOFT)
+    at_in = 0.92
+    for standing, lines in said:
+        line(at_in, f"{short(standing.version, 40)}: {standing.figure}", size=11, weight="bold")
+        for number, words in enumerate(lines):
+            line(at_in + 0.22 + 0.19 * number, words, size=9)
+        at_in += 0.4 + 0.19 * len(lines)
     return Drawing(evidence.model, scope(evidence), figure)
+
+
+def _lines(standing: Standing) -> list[str]:
+    """What stands below the figure of a version."""
+    incidents = ", ".join(short(incident.kind, 30) for incident in standing.open_incidents[:MOST_CARDS])
+    said = [
+        standing.sentence, standing.usual, standing.coverage, standing.nowcast_sentence,
+        f"{count(len(standing.open_incidents))} open: {incidents}" if incidents else "", *standing.warnings,
+    ]  # fmt: skip
+    return [line for line in said if line]
