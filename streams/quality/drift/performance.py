@@ -35,12 +35,23 @@ class Matched(NamedTuple):
     misfit: float  # sum over the classes of (drop / its standard deviation) ** 2
     excess: float  # sum over the classes of support * (that square - 1)
     squares: float  # sum over the classes of support ** 2
+    skewness: float  # of the drop, without drift
     baseline: float  # mean recall of the reference
 
     @property
     def z(self) -> float:
         """The drop in standard deviations."""
         return self.drop / sqrt(self.variance)
+
+    @property
+    def normal_z(self) -> float:
+        """The same with its skewness taken out (Hall 1992, J. Roy. Statist. Soc. B 54): monotone, and nearly normal.
+
+        High recalls over few labels fall further below their mean than they rise above it: of ten labels of a class
+        with recall .85, three standard deviations down are seven times as frequent as a normal tail says.
+        """
+        z, bend = self.z, self.skewness / 6
+        return z - bend * (z**2 - 1) + bend**2 * z**3 / 3
 
 
 def matched(window: Recalled, reference: Recalled) -> Matched | None:
@@ -54,14 +65,17 @@ def matched(window: Recalled, reference: Recalled) -> Matched | None:
     drops, coin = r0 - window.hits[classes] / m, q * (1 - q)
     variances = coin * (1 / m + 1 / m0)
     misfits = drops**2 / variances
+    variance = exact_sum(variances) / k**2
+    third = exact_sum(coin * (2 * q - 1) * (1 / m**2 - 1 / m0**2)) / k**3
     return Matched(
         classes,
         exact_sum(drops) / k,
-        exact_sum(variances) / k**2,
+        variance,
         exact_sum(coin / m) / k**2,
         exact_sum(misfits),
         exact_sum(m * (misfits - 1)),
         float((m**2).sum()),
+        third / variance**1.5,
         exact_sum(r0) / k,
     )
 
@@ -149,7 +163,7 @@ class Detector:
         top = float(tracked.max(initial=-np.inf))
         if top == -np.inf:
             return None, None
-        evidence = top + log(exact_sum(np.exp(tracked - top).ravel())) - log(tracked.size)
+        evidence = top + log(float(np.exp(tracked - top).sum())) - log(tracked.size)
         best = np.where(self.tracked, self.log_m.max(axis=1), -np.inf)
         return evidence, int(best.argmax())
 

@@ -47,7 +47,7 @@ class Recalls:
         if drop is None:
             return unjudged(n, Why.NO_MATCH, {"effect_bound": RECALL_BOUND}), self.incident.unjudged()
         self.swings = [*self.swings[1 - SWING_WINDOWS :], (drop.drop, drop.window_variance)]
-        z = drop.z / sqrt(drops.overdispersion)
+        z = drop.normal_z / sqrt(drops.overdispersion)
         step = self._detector.step(z, compared.window, compared.reference, clumping)
         p = one_sided_p(drop, drops)
         level = Level.QUIET

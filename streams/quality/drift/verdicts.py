@@ -207,7 +207,7 @@ def of_swings(n: int, drops: Sequence[tuple[float, float]]) -> Verdict:
 
 def one_sided_p(drop: Matched, spread: Spread) -> float:
     """The chance of a drop at least as large when nothing dropped."""
-    return float(ndtr(-drop.z / sqrt(spread.overdispersion)))
+    return float(ndtr(-drop.normal_z / sqrt(spread.overdispersion)))
 
 
 def of_skew(parts: Sequence[tuple[str, Verdict]]) -> Verdict:
