@@ -11,19 +11,12 @@ from typing import Any
 from streams.ledger.spec import DAY, NO_TIME
 from streams.quality.counted import Counted
 from streams.quality.drift.finding import Finding
-try:
-    from streams.quality.drift.rates import RateSeries
-except ModuleNotFoundError:
-    class RateSeries:
-        def __init__(self,*a): pass
-        def judge(self,*a): return []
-        def dump(self): return {}
-        @classmethod
-        def load(cls,*a): return cls()
+
+from streams.quality.drift.rates import RateSeries
 from streams.quality.drift.series import Series
 from streams.quality.label_quality import rates
 from streams.quality.maturing.outlook import Outlook
-from streams.quality.maturing.series import AGES_MS, Maturing
+from streams.quality.maturing.series import Maturing
 from streams.quality.names import Names
 from streams.quality.rows import ALL
 from streams.quality.settings import ReferenceSpec
@@ -47,7 +40,6 @@ class Analyst:
         self._maturing: dict[Place, Maturing] = {}
         self._last_end: dict[tuple[int, int, str], int] = {}
         self._day = NO_TIME
-        self.ages = [AGES_MS if self.watches(w) else () for w in range(len(spec.windows))]
 
     def watches(self, w: int) -> bool:
         """Whether windows of a spec are judged: they tumble."""
@@ -85,8 +77,10 @@ class Analyst:
             key = (*place, kind, subject)
             series = self._rates.get(key)
             if series is None:
-                series = self._rates[key] = RateSeries(self._reference(place[0]), kind, subject)
-            findings += series.judge(start_ms, end_ms, *found[kind, subject])
+                series = self._rates[key] = RateSeries(kind, subject, self._reference(place[0]))
+            finding = series.judge(start_ms, end_ms, *found[kind, subject])
+            if finding is not None:
+                findings.append(finding)
         return findings
 
     def forget(self, watermark: int) -> None:
@@ -125,7 +119,7 @@ class Analyst:
         for line, w, kind, subject, dumped in state["rates"]:
             if w in known and compared[line]:
                 rate = (line, known[w], kind, subject)
-                self._rates[rate] = RateSeries.load(self._reference(line), kind, subject, dumped)
+                self._rates[rate] = RateSeries.load(kind, subject, self._reference(line), dumped)
         for line, w, dumped in state["maturing"]:
             if w in known:
                 self._maturing[line, known[w]] = Maturing.load(dumped)

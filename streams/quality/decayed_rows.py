@@ -8,18 +8,13 @@ ones before it, so that nothing is judged by it.
 from collections.abc import Iterator
 from heapq import nsmallest
 
+from streams.quality.aged import NOT_TOLD
 from streams.quality.buckets import Bucket
 from streams.quality.decayed import WEIGHT_ONE, DecayedClass, decayed_measures
-from streams.quality.details import added
-from streams.quality.gather import gather
-from streams.quality.maturing.outlook import Unknown, silent
-from streams.quality.names import Line, Names
+from streams.quality.names import Line
 from streams.quality.rows import ALL, OutputRow, RowWriter
-from streams.quality.scoring import score_measures
 from streams.quality.spec import QualitySpec, WindowSpec
 from streams.quality.table import Table
-
-_SILENT = silent(Unknown.NOT_LOOKED_AT)
 
 Weighted = list[tuple[int, Table]]
 """Tables of one segment and their weights."""
@@ -31,7 +26,6 @@ def decayed_rows(
     end_ms: int,
     buckets: dict[int, Bucket],
     spec: QualitySpec,
-    names: Names,
     line: Line,
 ) -> list[OutputRow]:
     """The rows of a decayed window that ends there; `buckets` by their start."""
@@ -44,7 +38,6 @@ def decayed_rows(
     segments = [(ALL, [(w, bucket.every) for w, bucket in weighted])]
     for d, dimension in enumerate(spec.dimensions):
         segments += [(f"{dimension}={value}", tables) for value, tables in _largest(weighted, d, spec)]
-    scores = score_measures(gather({}, added(()), names), None)
     rows = []
     for segment, tables in segments:
         predictions = sum(w * table.margins.predictions for w, table in tables)
@@ -55,7 +48,7 @@ def decayed_rows(
             )
             totals = (_rounded(predictions), _rounded(labelled), _rounded(corrected))
             measures = decayed_measures(_classes(tables), predictions, spec.min_support)
-            rows.append(writer.measured(totals, measures, line.classes_expected, scores, _SILENT))
+            rows.append(writer.measured(totals, measures, line.classes_expected, *NOT_TOLD))
     return rows
 
 

@@ -49,6 +49,9 @@ def sum_by(key: Ints, n: Ints) -> Columns:
     return ordered[starts[kept]], sums[kept]
 
 
+NO_DETAILS: Columns = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
 class Details:
     """Counts by code; none of them is zero. They form a group under `add`."""
 
@@ -85,8 +88,7 @@ def added(parts: Iterable[Columns]) -> Columns:
     """The sum of several columns."""
     every = list(parts)
     if not every:
-        none = np.zeros(0, np.int64)
-        return none, none
+        return NO_DETAILS
     return sum_by(np.concatenate([code for code, _ in every]), np.concatenate([n for _, n in every]))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from streams.quality.maturing.outlook import Outlook
 from streams.quality.rows import Status
+from streams.quality.scoring import ScoreMeasures
 from streams.quality.spec import WindowSpec
 
 Key = tuple[int, int, int]
@@ -23,7 +24,7 @@ class Life:
     `unsaid` windows came with a state of another spec and are written as a whole in the next round.
     """
 
-    __slots__ = ("emptied", "outlook", "shown", "shown_before", "status", "unsaid")
+    __slots__ = ("emptied", "outlook", "scores", "shown", "shown_before", "status", "unsaid")
 
     def __init__(self, dimensions: int) -> None:
         # segment -> classes whose row says nothing is left: it must not stay behind when all rows are written again,
@@ -33,7 +34,8 @@ class Life:
         self.shown: list[frozenset[str] | None] = [None] * dimensions
         self.unsaid = False
         self.shown_before = False
-        self.outlook: Outlook | None = None  # of all segments, at the last label age that was looked at
+        self.outlook: Outlook | None = None  # of all predictions, at the last label age that was looked at
+        self.scores: dict[str, tuple[int, ScoreMeasures]] = {}  # segment -> age (s) and what was taken then
 
 
 def dump_lives(lives: Mapping[Key, Life]) -> dict[str, object]:
@@ -52,6 +54,11 @@ def dump_lives(lives: Mapping[Key, Life]) -> dict[str, object]:
             if life.emptied
         ],
         "unsaid": [[i, life.shown_before] for i, life in every if life.unsaid],
+        "scores": [
+            [i, [[segment, age_s, *scores] for segment, (age_s, scores) in life.scores.items()]]
+            for i, life in every
+            if life.scores
+        ],
         "outlooks": [[i, list(life.outlook)] for i, life in every if life.outlook is not None],
     }
 
@@ -72,6 +79,8 @@ def load_lives(state: Mapping[str, Any], lines: int, windows: int, dimensions: i
         every[i].emptied = {segment: set(classes) for segment, classes in emptied}
     for i, shown_before in state["unsaid"]:
         every[i].unsaid, every[i].shown_before = True, bool(shown_before)
+    for i, scores in state["scores"]:
+        every[i].scores = {segment: (age_s, ScoreMeasures(*taken)) for segment, age_s, *taken in scores}
     for i, outlook in state["outlooks"]:
         every[i].outlook = Outlook(*outlook)
     return lives

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from streams.formats.columns import Group
-from streams.ledger.spec import Timing
+from streams.ledger.spec import NO_TIME, Timing
 from streams.quality.details import MOST_C, UNLABELLED
 from streams.quality.spec import QualitySpec
 
@@ -19,13 +19,14 @@ OTHER_SOURCE = "other"
 class Line:
     """A model version: what windows are kept for."""
 
-    __slots__ = ("classes_expected", "model", "timing", "version")
+    __slots__ = ("classes_expected", "model", "newest_label_ms", "timing", "version")
 
     def __init__(self, model: str, version: str, timing: Timing, classes_expected: int | None) -> None:
         self.model = model
         self.version = version
         self.timing = timing
         self.classes_expected = classes_expected
+        self.newest_label_ms = NO_TIME  # when its newest label became known
 
 
 class Names:
@@ -105,6 +106,7 @@ class Names:
             "groups": [[g.model, g.version, *g.segments] for g in self._groups],
             "sources": list(self.sources),
             "pairs": [list(pair) for pair in self.source_pairs],
+            "newest": [line.newest_label_ms for line in self.lines],
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
@@ -120,6 +122,8 @@ class Names:
         numbered = (len(self.classes), len(self._groups), len(self.sources), len(self.source_pairs))
         if numbered != tuple(len(state[what]) for what in ("classes", "groups", "sources", "pairs")):
             raise ValueError("a name is numbered twice")
+        for line, newest in zip(self.lines, state["newest"], strict=True):
+            line.newest_label_ms = newest
 
     def _line_number(self, model: str, version: str) -> int:
         number = self._lines.setdefault((model, version), len(self.lines))

@@ -4,15 +4,14 @@ A row is a function of counts, the place they were counted at, and the round the
 clock and no state of the job gets in, so that two runs over one log write the same bytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
 from streams.ledger.spec import NO_TIME
 from streams.ledger.times import rfc3339
-from streams.quality.class_details import NO_DETAILS, class_details
-from streams.quality.counted import Counted
+from streams.quality.class_details import class_details
 from streams.quality.drift.finding import Finding, Kind
 from streams.quality.measures import WindowMeasures, class_measures, window_measures
 from streams.quality.spec import format_length
@@ -181,14 +180,16 @@ class RowWriter:
         _enter(value, measures, *more)
         return OutputRow(Stream.WINDOWS, self._key, value)
 
-    def of_classes(self, margins: Margins, classes: Mapping[str, int], counts: Counted) -> list[OutputRow]:
-        """The rows of some classes, given by name and number in the margins; in order of names."""
-        details = dict(zip(counts.classes, class_details(counts), strict=True)) if classes else {}
+    def of_classes(
+        self, margins: Margins, classes: Collection[int], names: Sequence[str], cells: Mapping[int, int]
+    ) -> list[OutputRow]:
+        """The rows of some classes, in order of names; `cells` are the counts by code behind the margins."""
+        details = class_details(cells, classes, names)
         rows = []
-        for name in sorted(classes):
+        for name, cls in sorted((names[cls], cls) for cls in classes):
             value = self._start(Stream.CLASSES)
             value["class"] = name
-            _enter(value, class_measures(margins, classes[name]), details.get(name, NO_DETAILS))
+            _enter(value, class_measures(margins, cls), details[cls])
             rows.append(OutputRow(Stream.CLASSES, f"{self._key}|{encode_part(name)}", value))
         return rows
 

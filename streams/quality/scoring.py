@@ -15,7 +15,7 @@ from streams.quality.settings import CostSpec
 class ScoreMeasures(NamedTuple):
     """The numbers of a window that need more than margins, in the order of its row. `undefined` explains every None."""
 
-    scored: int  # predictions with a confidence, labelled or not
+    scored: int | None  # predictions with a confidence, labelled or not; None: not taken yet
     confidence_mean: float | None
     confidence_variance: float | None  # of the sample, n - 1
     brier: float | None

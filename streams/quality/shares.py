@@ -202,6 +202,9 @@ class Shares:
         """Slot, code and count of a chunk's cells, in the judge's numbers; adds new slots to `slots`."""
         names = self._names
         groups = [names.group_number(g) for g in chunk.groups]
+        for group, newest in zip(groups, chunk.newest, strict=True):
+            line = names.lines[names.line_of[group]]
+            line.newest_label_ms = max(line.newest_label_ms, newest)
         numbers = [
             slots.setdefault((pane, groups[g]), len(slots))
             for pane, g in zip(chunk.pane.tolist(), chunk.group.tolist(), strict=True)

@@ -6,17 +6,21 @@ What is judged is judged here, too, whether or not rows are built: the state mus
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from streams.ledger.cells import DELAY_EDGES_MS, CellKind
+from streams.ledger.cells import CellKind
+from streams.ledger.spec import NO_TIME
+from streams.ledger.times import rfc3339
+from streams.quality.aged import FINAL, NOT_TOLD, told_before
 from streams.quality.ahead import Late, without
 from streams.quality.analyst import Analyst
 from streams.quality.calibration import calibration_bins
-from streams.quality.counted import BinnedCells, Counted
-from streams.quality.details import SHIFT, UNLABELLED, added, of_kind, subtracted
+from streams.quality.counted import Counted
+from streams.quality.delay_rows import delay_bins
+from streams.quality.details import SHIFT, UNLABELLED, of_kind, subtracted
+from streams.quality.drift.finding import Finding
 from streams.quality.gather import gather
 from streams.quality.groups import compare_groups
 from streams.quality.label_quality import label_sources
 from streams.quality.lives import Key, Life
-from streams.quality.maturing.outlook import Unknown, silent
 from streams.quality.names import Line, Names
 from streams.quality.rows import (
     ALL,
@@ -34,31 +38,19 @@ from streams.quality.spec import QualitySpec
 from streams.quality.table import Delta, changed_classes, margins_of
 from streams.quality.views import OTHER, View
 
-_NOT_LOOKED_AT = silent(Unknown.NOT_LOOKED_AT)
-
-MOST_DELAY_CLASSES = 50
-"""With more classes the histogram of label delays is told for all of them together only."""
-
 
 class Turn(NamedTuple):
     """What happens to a window in a round besides changed counts.
 
-    `turned`: its status is another one than before; `settles`: it is judged now; `age_ms`: the label age it reached.
+    `turned`: its status is another one than before; `settles`: it is judged now; `age_ms`: the label age it reached;
+    `told_at_ms`: the age at which everything is told anew, None while only the table is.
     """
 
     status: Status
     turned: bool
     settles: bool
     age_ms: int | None
-
-
-class DelayBin(NamedTuple):
-    """How many labels of a class (None: of all) became known so long after their event; `delay_to_s` None: open."""
-
-    cls: str | None
-    delay_from_s: float
-    delay_to_s: float | None
-    count: int
+    told_at_ms: int | None
 
 
 class WindowRows:
@@ -99,29 +91,40 @@ class WindowRows:
 
         `cells` are the codes of the confusion table to be told, with their counts now.
         """
-        turn, every = self._turn, view.segment == ALL
-        final = turn.turned and turn.status is Status.FINAL
-        if quiet and not (self._watched and (turn.settles or (every and (final or turn.age_ms is not None)))):
-            return []
-        counts = gather(view.everything(), view.details(), self._names)
         rows: list[OutputRow] = []
+        counts: Counted | None = None
         self._writer.turn_to(view.segment)
-        if self._watched:
-            if every and turn.age_ms is not None:
-                self._life.outlook = self._analyst.look(self._place, self._start, turn.age_ms, counts)
-            if turn.settles:
-                judged = self._judged(view) or counts
-                findings = self._analyst.judge(self._place, view.segment, self._start, self._end, judged)
-                rows = [self._writer.finding(finding) for finding in findings]
-            if every and final:
-                self._analyst.mature(self._place, self._start, counts)
+        if self._turn.told_at_ms is not None and (self._turn.turned or view.segment == ALL):
+            gathered = gather(view.everything(), view.details(), self._names)
+            if gathered.predictions:  # else it is there for another view, or everything was retracted
+                counts = gathered
+                rows = self._look(view, counts, self._turn.told_at_ms)
         if quiet:
             return []
+        table = self._table_rows(view, cells, emptied)
+        return [*table, *rows, *self._other_views(view), *([] if counts is None else self._turn_rows(view, counts))]
+
+    def _look(self, view: View, counts: Counted, age_ms: int) -> list[OutputRow]:
+        """Everything that is told at some ages only is taken now; the rows of what detectors found."""
+        turn, life, every = self._turn, self._life, view.segment == ALL
+        cost = self._spec.settings.cost_of(self._line.model)
+        life.scores[view.segment] = age_ms // 1000, score_measures(counts, cost)
         if every:
             self._whole = counts
         elif turn.turned:
             self._remember_group(view.segment, counts)
-        return [*self._table_rows(view, counts, cells, emptied), *rows, *self._detail_rows(view, counts)]
+        if not self._watched:
+            return []
+        if every and turn.age_ms is not None:
+            life.outlook = self._analyst.look(self._place, self._start, turn.age_ms, counts)
+        findings: list[Finding] = []
+        if turn.settles:
+            judged = self._judged(view) or counts
+            findings = self._analyst.judge(self._place, view.segment, self._start, self._end, judged)
+        if every and turn.turned and turn.status is Status.FINAL:
+            self._analyst.mature(self._place, self._start, counts)
+            life.outlook = FINAL
+        return [self._writer.finding(finding) for finding in findings]
 
     def _judged(self, view: View) -> Counted | None:
         """What is judged of a segment, where that is not what is counted now."""
@@ -161,20 +164,18 @@ class WindowRows:
         elif counts.predictions:
             self._groups[dimension].append((value, counts))
 
-    def _table_rows(
-        self, view: View, counts: Counted, cells: Iterable[tuple[int, int]], emptied: set[int] | None
-    ) -> list[OutputRow]:
+    def _table_rows(self, view: View, cells: Iterable[tuple[int, int]], emptied: set[int] | None) -> list[OutputRow]:
         """The rows of the window, its classes and its cells."""
         margins, names, line = view.margins, self._names.classes, self._line
         if not margins.predictions and not sum(n for code, n in view.delta.items() if code >= 0):
             return []  # there was nothing and there is nothing: no row, not even of corrections
-        outlook = (self._life.outlook if view.segment == ALL else None) or _NOT_LOOKED_AT
-        scores = score_measures(counts, self._spec.settings.cost_of(line.model))
-        rows = [self._writer.window(margins, line.classes_expected, self._spec.min_support, scores, outlook)]
+        more = told_before(self._life, view.segment)
+        rows = [self._writer.window(margins, line.classes_expected, self._spec.min_support, *more)]
         classes = changed_classes(view.delta)
         if emptied is not None:
             classes |= margins.classes() | emptied
-        rows += self._writer.of_classes(margins, {names[c]: c for c in classes}, counts)
+        if classes:
+            rows += self._writer.of_classes(margins, classes, names, view.everything())
         changed = [
             (names[actual], names[code & UNLABELLED], count)
             for code, count in cells
@@ -184,18 +185,19 @@ class WindowRows:
         rows += [self._writer.confusion(*cell) for cell in changed]
         return rows
 
-    def _detail_rows(self, view: View, counts: Counted) -> list[OutputRow]:
-        """The rows of everything else: told when a window settles and when it is final, views of time also between."""
-        rows = self._other_views(view)
+    def _turn_rows(self, view: View, counts: Counted) -> list[OutputRow]:
+        """What is told when a window settles and when it is final, and only then."""
         if not self._turn.turned or self._turn.status is Status.OPEN:
-            return rows
+            return []
         writer = self._writer
-        for each in calibration_bins(counts):
-            rows.append(writer.of(Stream.CALIBRATION, (str(each.bin),), each))
+        rows = [writer.of(Stream.CALIBRATION, (str(each.bin),), each) for each in calibration_bins(counts)]
         if view.segment == ALL:
+            newest = None if self._line.newest_label_ms <= NO_TIME else rfc3339(self._line.newest_label_ms)
             rows += [
-                writer.of(Stream.DELAYS, (each.cls or "", f"{each.delay_from_s:g}"), each, {"cls": "class"})
-                for each in delay_bins(counts)
+                writer.of(
+                    Stream.DELAYS, (each.cls or "", f"{each.delay_from_s:g}"), each, {"cls": "class", "n": "count"}
+                )
+                for each in delay_bins(counts, newest)
             ]
             human, expected = self._spec.settings.human_sources, self._spec.expected_of(self._line.model)
             rows += [
@@ -230,30 +232,7 @@ class WindowRows:
             return []
         writer = RowWriter(self._at._replace(segment=view.segment, view=name), self._turn.status, self._moment)
         line, names = self._line, self._names.classes
-        counts = gather(table, added(()), self._names)
-        scores = score_measures(counts, self._spec.settings.cost_of(line.model))
-        rows = [writer.window(margins, line.classes_expected, self._spec.min_support, scores, _NOT_LOOKED_AT)]
+        rows = [writer.window(margins, line.classes_expected, self._spec.min_support, *NOT_TOLD)]
         if self._turn.turned:
-            classes = margins.classes() | view.margins.classes()
-            rows += writer.of_classes(margins, {names[c]: c for c in classes}, counts)
+            rows += writer.of_classes(margins, margins.classes() | view.margins.classes(), names, table)
         return rows
-
-
-def delay_bins(counts: Counted) -> list[DelayBin]:
-    """The histogram of label delays: of all classes, and of each true class where these are not too many."""
-    delays = counts.delays
-    result = _histogram(None, delays)
-    if counts.k <= MOST_DELAY_CLASSES:
-        for i, name in enumerate(counts.classes):
-            of_class = delays.true == i
-            result += _histogram(name, BinnedCells(*(column[of_class] for column in delays)))
-    return result
-
-
-def _histogram(cls: str | None, delays: BinnedCells) -> list[DelayBin]:
-    n: dict[int, int] = {}
-    for b, count in zip(delays.bin.tolist(), delays.n.tolist(), strict=True):
-        n[b] = n.get(b, 0) + count
-    edges = [edge / 1000 for edge in DELAY_EDGES_MS]
-    ends = [*edges[1:], None]
-    return [DelayBin(cls, edges[b], ends[b], count) for b, count in sorted(n.items())]

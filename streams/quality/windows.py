@@ -23,6 +23,7 @@ from streams.quality.buckets import Bucket, BucketChange, Round, add_up, content
 from streams.quality.decayed_rows import decayed_rows
 from streams.quality.details import UNLABELLED
 from streams.quality.lives import Key, Life, dump_lives, known_again, load_lives
+from streams.quality.maturing.outlook import AGES_MS
 from streams.quality.names import Names
 from streams.quality.rows import ALL, Moment, OutputRow, Place, RowWriter, Status
 from streams.quality.shares import Changes
@@ -41,6 +42,7 @@ class Windows:
         self._names = names
         self._analyst = analyst
         self._ahead = ahead
+        self._ages = [() if window.half_life_ms else AGES_MS for window in spec.windows]
         self._buckets: dict[tuple[int, int], dict[int, Bucket]] = {}  # (line, window spec) -> start -> bucket
         self._lives: dict[Key, Life] = {}
         self._unsaid: list[Key] = []
@@ -160,7 +162,7 @@ class Windows:
             heappush(self._deadlines, (end + wait, key))
         if self._spec.windows[key[1]].half_life_ms:
             heappush(self._deadlines, (end, key))
-        for age in self._analyst.ages[key[1]]:
+        for age in self._ages[key[1]]:
             if age < timing.final_ms:
                 heappush(self._deadlines, (end + age, key))
 
@@ -196,13 +198,20 @@ class Windows:
             life.unsaid, end = False, start + window.size_ms
             place = Place(line.model, line.version, ALL, window.name, None, end)
             writer, buckets = RowWriter(place, turn.status, moment), self._buckets.get((number, w), {})
-            return [] if quiet else decayed_rows(writer, window, end, buckets, spec, self._names, line)
+            return [] if quiet else decayed_rows(writer, window, end, buckets, spec, line)
         change = add_up(changes, len(spec.dimensions)) if changes else no_change(len(spec.dimensions))
         rows: list[OutputRow] = []
         inside = self._inside(number, w, start)
         late = self._ahead.late(number, w, start) if turn.settles else None
         told = WindowRows(spec, self._names, self._analyst, key, life, turn, moment, late)
-        for view in views(inside, change, spec.dimensions, spec.max_segment_values, life.shown, whole=turn.turned):
+        for view in views(
+            inside,
+            change,
+            spec.dimensions,
+            spec.max_segment_values,
+            life.shown,
+            whole=turn.told_at_ms is not None or turn.turned,
+        ):
             if not (view.delta or turn.turned or (turn.age_ms is not None and view.segment == ALL)):
                 continue
             codes = [code for code in view.delta if code >= 0]
@@ -228,8 +237,14 @@ class Windows:
         """What happens to a window in this round, before its life says so."""
         status = self._status(line, self._spec.windows[w], end)
         settles = status is not Status.OPEN and life.status in {None, Status.OPEN}
-        reached = [age for age in self._analyst.ages[w] if before_ms < end + age <= self.watermark]
-        return Turn(status, status is not life.status, settles, reached[-1] if reached else None)
+        reached = [age for age in self._ages[w] if before_ms < end + age <= self.watermark]
+        age = reached[-1] if reached else None
+        told_at = age
+        if status is Status.FINAL:
+            told_at = self._final_ms(line, self._spec.windows[w])
+        elif settles:
+            told_at = self._names.lines[line].timing.settle_ms
+        return Turn(status, status is not life.status, settles, age, told_at)
 
     def _inside(self, line: int, w: int, start: int) -> list[Bucket]:
         window, buckets = self._spec.windows[w], self._buckets.get((line, w), {})

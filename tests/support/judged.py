@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from streams.formats.columns import Group
-from streams.ledger.cells import NONE, CellKind
+from streams.ledger.cells import NONE, CellKind, pack
 from streams.ledger.flush import Flush, encode
 from streams.ledger.spec import NO_TIME, Timing
 from streams.quality.judge import Judge
@@ -120,8 +120,8 @@ class History:
         def code(cell: Cell) -> int:
             kind, predicted, actual = cell
             if kind == CellKind.CORRECTED:
-                return kind << 32
-            return kind << 32 | number[predicted] << 16 | (NONE if actual is None else number[actual])
+                return pack(CellKind.CORRECTED, a=NONE, b=NONE)
+            return pack(CellKind(kind), a=number[predicted], b=NONE if actual is None else number[actual])
 
         return Flush(
             self.partition,
@@ -134,6 +134,8 @@ class History:
             np.array([code(cell) for _, cells in slots for cell in cells], np.int64),
             np.array([n for _, cells in slots for n in cells.values()], np.int64),
             *which,
+            sources=[""],
+            newest=[NO_TIME] * len(groups),
         )
 
 

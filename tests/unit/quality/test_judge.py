@@ -28,12 +28,12 @@ def said(rows: list[OutputRow], stream: str, *fields: str, segment: str = "all")
     ]
 
 
-def test_a_window_opens_settles_and_is_final_and_every_turn_is_one_row() -> None:
+def test_a_window_opens_ends_settles_and_is_final_and_every_turn_is_one_row() -> None:
     told = Told(spec_of("5m"))
     statuses = [told.say((at(1), 1))]
     statuses += [told.say(minute=minute) for minute in (5, 6.99, 7, 10.99, 11, 99)]
     assert [said(rows, "windows", "status", "revision") for rows in statuses] == [
-        [("open", 0)], [], [], [("settled", 3)], [], [("final", 5)], [],
+        [("open", 0)], [("open", 1)], [], [("settled", 3)], [], [("final", 5)], [],
     ]  # fmt: skip
     assert len(told.judge._windows) == told.judge._windows.buckets == len(told.judge._shares) == 0
 
@@ -172,7 +172,7 @@ def test_each_model_has_its_own_end() -> None:
     slow = Timing(horizon_ms=20 * PANE, slack_ms=0, settle_ms=9 * PANE)
     told = Told(spec_of("5m", models=(("slow", slow),)))
     told.say((at(1), 1), (at(1, model="slow"), 1))
-    assert said(told.say(minute=11), "windows", "model", "status") == [("m", "final")]
+    assert said(told.say(minute=11), "windows", "model", "status") == [("m", "final"), ("slow", "open")]
     rows = told.say((at(2, model="slow"), 1), minute=14)
     assert said(rows, "windows", "model", "status", "predictions") == [("slow", "settled", 2)]
 
@@ -248,9 +248,10 @@ def test_a_cell_without_a_class_is_refused() -> None:
         Judge(spec_of("5m"), 0).apply(0, encode(flush))
 
 
-def test_kinds_that_no_row_shows_are_passed_over() -> None:
+def test_an_unknown_kind_of_cell_is_refused() -> None:
     history = History(0)
     history.step([(at(1).slot, at(1).cell, 1)])
     flush = history.flush(0, 1)[0]
-    flush.code = flush.code | (CellKind.DELAY << 32)
-    assert Judge(spec_of("5m"), 0).apply(0, encode(flush)) == []
+    flush.code = flush.code | (max(CellKind) + 1) << 56
+    with pytest.raises(ValueError, match="unknown kinds"):
+        Judge(spec_of("5m"), 0).apply(0, encode(flush))

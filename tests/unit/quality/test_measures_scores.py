@@ -22,7 +22,7 @@ from streams.quality.measures import Undefined, window_measures
 from streams.quality.ranking import auc, mean_rank, top_k_accuracy
 from streams.quality.scoring import score_measures
 from streams.quality.settings import CostSpec
-from streams.quality.table import cell, margins_of
+from streams.quality.table import CORRECTED, cell, margins_of
 from tests.support.recounted import Seen, recount
 
 NAMES = ("a", "b")
@@ -169,21 +169,15 @@ def test_a_quantile_beyond_the_last_edge_has_no_number() -> None:
 # classes
 
 
-def test_delays_of_a_class_are_of_its_labels() -> None:
-    seen = [Seen("a", "a", delay_ms=1000)] * 2 + [Seen("a", "b", delay_ms=3_600_000)] * 2
-    a, b = class_details(recount(seen, NAMES))
-    assert (a.label_delay_p50_s, b.label_delay_p50_s) == (1.5, 4500.0)
-
-
 def test_a_class_is_confused_with_the_largest_cells_by_count_then_name() -> None:
-    of = counted([[9, 2, 5, 2, 2], [0, 3, 0, 0, 0], [0] * 5, [1, 1, 1, 0, 1], [0] * 5], classes=list("abcde"))
-    rows = class_details(of)
-    assert rows[0].confused_with == "c: 5; b: 2; d: 2"
-    assert rows[3].confused_with == "a: 1; b: 1; c: 1"
-    assert [row.confused_with for row in rows[1::3]] == [None, None]
-    assert rows[1].undefined is not None
-    assert rows[1].undefined.endswith(f"confused_with: {Undefined.NEVER_CONFUSED}")
-    assert class_details(of, 1)[0].confused_with == "c: 5"
+    rows = [[9, 2, 5, 2, 2], [0, 3, 0, 0, 0], [0] * 5, [1, 1, 1, 0, 1], [0] * 5]
+    cells = {cell(t, p): n for t, row in enumerate(rows) for p, n in enumerate(row) if n} | {CORRECTED: 4}
+    of = class_details(cells, range(5), list("abcde"))
+    assert of[0].confused_with == "c: 5; b: 2; d: 2"
+    assert of[3].confused_with == "a: 1; b: 1; c: 1"
+    assert (of[1].confused_with, of[1].undefined) == (None, f"confused_with: {Undefined.NEVER_CONFUSED}")
+    assert (of[4].confused_with, of[4].undefined) == (None, f"confused_with: {Undefined.NO_SUPPORT}")
+    assert class_details(cells, [0], list("abcde"), 1) == {0: ("c: 5", None)}
 
 
 # cost
