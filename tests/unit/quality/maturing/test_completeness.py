@@ -27,6 +27,29 @@ def test_the_model_that_made_the_labels_is_chosen(model: Model, share: np.ndarra
     assert np.allclose(found.known, share, atol=0.01)
 
 
+def test_chance_alone_does_not_make_a_model_of_many_parameters() -> None:
+    rng = np.random.default_rng(1)
+    chosen = []
+    for _ in range(50):
+        found = fit(rng.binomial(FINAL, 0.4), FINAL)
+        assert found is not None
+        chosen.append(found.model)
+    # by Akaike's criterion some 70 % of the time
+    assert chosen.count(Model.CONSTANT) >= 25
+    assert chosen.count(Model.CELL) <= 5
+
+
+def test_a_class_without_final_labels_has_the_completeness_of_all_in_a_product() -> None:
+    final, known = np.zeros((3, 3), np.int64), np.zeros((3, 3), np.int64)
+    final[:2, :2] = 10_000
+    known[:2, :2] = final[:2, :2] * ROWS[:2, None] * COLUMNS[None, :2]
+    found = fit(known, final)
+    assert found is not None
+    assert found.model is Model.BOTH
+    assert (found.known[2] > 0).all()
+    assert (found.known[:, 2] > 0).all()
+
+
 def test_a_cell_with_few_labels_is_nearly_as_complete_as_its_row_and_column_say() -> None:
     final = FINAL.copy()
     final[0, 2] = 2

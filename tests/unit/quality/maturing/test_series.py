@@ -146,7 +146,8 @@ def test_the_error_of_the_estimate_is_that_of_the_first_look() -> None:
     series.look(start, HOUR_MS, counted([[1, 0], [0, 0]], [0, 600]))
     final = counted([[450, 0], [0, 150]])
     series.mature(start, final)
-    outlook = series.look(100 * HOUR_MS, 0, so_far(AT_HOUR))
+    series.look(100 * HOUR_MS, 0, counted([[9]], classes=("a new class",)))  # classes are numbered anew
+    outlook = series.look(101 * HOUR_MS, 0, so_far(AT_HOUR))
     assert first.balanced_accuracy_estimated is not None
     assert outlook.estimate_error == pytest.approx(1 - first.balanced_accuracy_estimated, abs=1e-12)
 
@@ -207,6 +208,19 @@ def test_a_class_that_no_generation_has_any_more_loses_its_number() -> None:
         series.mature(i, counted([[5, 0], [0, 5]], classes=("b", "c")))
     assert series.dump()["names"] == ["b", "c"]
     assert series._older.joint[0, 0, -1] == 5 * generation.MOST_WINDOWS
+
+
+def test_a_class_that_only_an_unfinished_window_has_keeps_its_number() -> None:
+    series = Maturing()
+    last = generation.MOST_WINDOWS
+    series.look(last, 0, counted([[1, 1], [0, 2]], [3, 0], classes=("b", "z")))
+    for i in range(last):
+        series.mature(i, counted([[5]], classes=("c",)))
+    assert series._newer.windows == 0
+    assert series.dump()["names"] == ["b", "c", "z"]
+    series.mature(last, counted([[4, 1], [0, 2]], classes=("b", "z")))
+    assert series._newer.known[0].tolist() == [[1, 0, 1], [0, 0, 0], [0, 0, 2]]
+    assert series._newer.predictions[0].tolist() == [4, 0, 3]
 
 
 def test_classes_that_come_later_leave_what_was_learnt() -> None:
