@@ -23,7 +23,7 @@ def test_an_example_is_a_row_with_its_fields_in_order(example: dict[str, object]
 
 def test_there_is_an_example_of_every_row_of_a_window() -> None:
     assert [row["schema"] for row in EXAMPLES] == [
-        f"quality.{n}.v1" for n in ("window", "class", "confusion", "calibration")
+        f"quality.{n}.v1" for n in ("window", "class", "confusion", "calibration", "group", "label_source")
     ]
 
 
