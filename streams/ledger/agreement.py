@@ -15,13 +15,14 @@ from streams.ledger.table import Rows, Slots, matches
 
 
 def agree_new_labels(held: Held, label: Rows, other: Slots, counted: Rows, at: Slots) -> None:
-    """Count the pairs of new labels, in slots `label`, with `other` held labels of the same ids.
+    """Count the pairs of new labels, in slots `label`, with `other` labels of the same ids, those that are held still.
 
     `counted`, `at`: pairs of (slot of the new label, slot of a prediction that it lies within the horizon of).
     """
     if not _several(held) or not len(label):
         return
     pairs = _differing(held, label, other)
+    pairs = pairs[held.label_alive(other[pairs])]
     label, other = label[pairs], other[pairs]
     which, where = matches(label, counted)
     _count(held, at[where], label[which], other[which], 1)

@@ -100,8 +100,7 @@ class Counts:
     def correct(self, corrections: Corrections) -> None:
         """Count corrections: the counted label of these predictions changes its class. They are never taken back."""
         self.corrected += len(corrections.time)
-        self._corrections.append(corrections)
-        self._wait(len(corrections.time))
+        self._corrections.append(corrections)  # their moves follow, and are what is waited for
 
     def agree(self, agreements: Agreements, sign: int) -> None:
         """Add (+1) or retract (-1) pairs of labels of one prediction by two sources."""
@@ -146,7 +145,7 @@ class Counts:
 
     def _settle(self) -> None:
         """Sum what waits."""
-        if not self._rows:
+        if not (self._moves or self._corrections or self._agreements):
             return
         parts: list[sums.Sums] = []
         if self._moves:

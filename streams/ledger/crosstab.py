@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from streams.ledger.cells import NONE, CellKind, codes
 
-_DENSE_PER_ROW = 16
+_DENSE_PER_ROW = 32
 """Sums go through a dense array while it has at most this many cells a row, else through a sort."""
 
 Ints = NDArray[np.int64]

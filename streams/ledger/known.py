@@ -58,6 +58,8 @@ def sequence(of: Ints, rank: Ints, delivered: Seconds) -> Sequence:
     A label counts once it is greater (`rank`, at least 0) than all before it; of equal ones the first does.
     """
     first = np.append([True], of[1:] != of[:-1])
+    if first.all():
+        return Sequence(np.arange(len(of)), delivered, first)
     number = np.cumsum(first) - 1
     widest = int(rank.max()) + 1
     reached = np.maximum.accumulate(number * widest + rank)

@@ -138,8 +138,7 @@ def _labels_once(held: Held, rows: LabelRows, found: Found) -> None:
     if not near.all():
         row, at = row[near], at[near]
     if len(found.row):
-        others = held.label_alive(found.slot)
-        agree_new_labels(held, slot.start + found.row[others], found.slot[others], slot.start + row, at)
+        agree_new_labels(held, slot.start + found.row, found.slot, slot.start + row, at)
     wins, contested = _overtake(held, rows, row, at)
     state = np.where(predicted, LabelState.BEYOND, LabelState.WAITING)
     state[row] = LabelState.BEATEN

@@ -190,9 +190,11 @@ def _choose(held: Held, slots: Slots, pair_row: Rows, label: Slots) -> None:
     pair_row, label = pair_row[near], label[near]
     if not len(label):
         return
-    order = np.lexsort((label, pair_row))  # a label's slot says where it stands in the ledger
-    pair_row, label = pair_row[order], label[order]
-    rank = ranks(held.names.order[c["cls"][label]], c["time"][label], c["rank"][label])
+    rank = pair_row  # of labels that are alone it does not matter
+    if np.bincount(pair_row).max() > 1:
+        order = np.lexsort((label, pair_row))  # a label's slot says where it stands in the ledger
+        pair_row, label = pair_row[order], label[order]
+        rank = ranks(held.names.order[c["cls"][label]], c["time"][label], c["rank"][label])
     turns = sequence(pair_row, rank, c["delivered"][label])
     at, label = slots[pair_row[turns.row]], label[turns.row]
     held.mature(at, c["cls"][label], turns.known)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from streams.formats.columns import CONFIDENCE_SCALE, NO_CONFIDENCE
 from streams.ledger.cells import (
     CONFIDENCE_BINS,
-    DELAY_BINS,
     NONE,
     POSITIVE_BINS,
     SOURCE_BITS,
@@ -25,10 +24,8 @@ from streams.ledger.cells import (
 )
 from streams.ledger.crosstab import CellSums, Crosstab, Ints, Signs, ranked, sum_by
 from streams.ledger.known import known_ms
-from streams.ledger.names import MAX_LABEL_SOURCES, UNSEEN, Names
+from streams.ledger.names import UNSEEN, Names
 from streams.ledger.spec import GROUP_BITS, LedgerSpec
-
-_SOURCES = MAX_LABEL_SOURCES + 2  # no name, and `other`
 
 
 class Moves(NamedTuple):
@@ -122,11 +119,13 @@ def moved(moves: Moves, sign: Signs, names: Names) -> list[Sums]:
     if len(late):
         labelled, time = rows.some(late), moves.time.take(late)
         known = known_ms(moves.known.take(late), time)
-        found.append(labelled.cells(CellKind.DELAY, delay_bin(known - time), DELAY_BINS))
+        delay = delay_bin(known - time)
+        found.append(labelled.cells(CellKind.DELAY, delay, int(delay.max()) + 1))
         source = moves.source.take(late)
         if source.any():
             by = np.flatnonzero(source)
-            found.append(labelled.some(by).cells(CellKind.LABELLED_BY, source.take(by).astype(np.int64), _SOURCES))
+            sources = source.take(by).astype(np.int64)
+            found.append(labelled.some(by).cells(CellKind.LABELLED_BY, sources, len(names.label_sources)))
         if spec.label_time:
             then = _first_pane(known // spec.pane_ms, spec)
             then_keys, labelled.slot = ranked(then << GROUP_BITS | moves.group.take(late))
@@ -154,8 +153,9 @@ def corrected(of: Corrections, names: Names) -> Sums:
     before, after = (of.before + 1) & NONE, (of.after + 1) & NONE
     k, t = int(before.max()) + 1, int(after.max()) + 1
     rows = Crosstab(slot, before * t + after, k, t, np.ones(len(slot)))
-    at, (n,) = sum_by(rows.index(of.source, _SOURCES), rows.size(_SOURCES), rows.sign)
-    slot, source, before, after = rows.split(at, _SOURCES)
+    sources = len(names.label_sources)
+    at, (n,) = sum_by(rows.index(of.source, sources), rows.size(sources), rows.sign)
+    slot, source, before, after = rows.split(at, sources)
     return Sums(keys, slot, codes(CellKind.CORRECTED, source, (before - 1) & NONE, (after - 1) & NONE), n)
 
 
@@ -168,9 +168,10 @@ def agreed(of: Agreements, sign: Signs, names: Names) -> Sums:
     first, second = (np.where(turned, x, y) for x, y in ((of.class_b, of.class_a), (of.class_a, of.class_b)))
     k, t = int(first.max()) + 1, int(second.max()) + 1
     rows = Crosstab(slot, first * t + second, k, t, sign)
-    at, (n,) = sum_by(rows.index(a * _SOURCES + b, _SOURCES**2), rows.size(_SOURCES**2), sign)
-    slot, pair, first, second = rows.split(at, _SOURCES**2)
-    a, b = np.divmod(pair, _SOURCES)
+    sources = len(names.label_sources)
+    at, (n,) = sum_by(rows.index(a * sources + b, sources**2), rows.size(sources**2), sign)
+    slot, pair, first, second = rows.split(at, sources**2)
+    a, b = np.divmod(pair, sources)
     return Sums(keys, slot, codes(CellKind.AGREEMENT, a << SOURCE_BITS | b, first, second), n)
 
 
