@@ -2,7 +2,8 @@
 
 A quantile is exact to its bin: the labels below each edge are counted, so the bin is the right one, and within it
 labels are taken as evenly spread. It is off by less than the width of the bin: 1 s up to 2 s, 1 min up to 3 min, half
-an hour at one hour, 3 h at 12 h, a day at a week (`DELAY_EDGES_MS`).
+an hour at one hour, 3 h at 12 h, a day at a week (`DELAY_EDGES_MS`). The ledger holds the delivery in whole seconds,
+rounded down, so a label less than a second beyond an edge may count one bin too early.
 """
 
 from collections.abc import Sequence
