@@ -33,6 +33,11 @@ def accuracy_section(evidence: Evidence, shown: Sequence[str]) -> Section:
             " Over long histories the thin line is each window, and the bold one a rolling mean for the eye, in which "
             "sure windows weigh more."
         )
+    if any(_cast(evidence.windows[version]) for version in shown):
+        lead += (
+            " A diamond is the nowcast: what the figure will be when all labels have come; its bar says how sure that is, "
+            "not how sure the figure."
+        )
     hidden = [version for version in evidence.versions if version not in shown]
     if hidden:
         lead += f" Older versions are only in the table of versions: {listed(hidden)}."

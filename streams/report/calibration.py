@@ -88,7 +88,7 @@ def _point(rows: Sequence[Bin]) -> Point:
 
 def _drawing(found: Mapping[str, Sequence[Point]], numbers: Mapping[str, int]) -> Drawing:
     side_in, bars_in = 2.55, 0.55
-    height_in = side_in + bars_in + 1.0
+    height_in = side_in + bars_in + 1.15
     figure = new_figure(height_in)
     for position, (version, points) in enumerate(found.items()):
         left = (0.68 + position * 3.3) / WIDTH_IN
@@ -96,7 +96,7 @@ def _drawing(found: Mapping[str, Sequence[Point]], numbers: Mapping[str, int]) -
         axes = figure.add_axes((left, bottom, side_in / WIDTH_IN, side_in / height_in))
         below = figure.add_axes((left, 0.52 / height_in, side_in / WIDTH_IN, bars_in / height_in))
         _curve(axes, points, SERIES[numbers[version]])
-        axes.set_title(short(version, 30))
+        axes.set_title(short(version, 30), pad=17)
         below.bar(
             [point.low for point in points], [point.labelled for point in points],
             [point.high - point.low for point in points], align="edge", color=SERIES[numbers[version]], alpha=0.55,
@@ -129,10 +129,7 @@ def _curve(axes: Axes, points: Sequence[Point], colour: str) -> None:
     ratio_axis(axes)
     axes.set_xlim(-0.03, 1.03)
     axes.set_xticks(np.linspace(0, 1, 5), [""] * 5)
-    axes.text(
-        0.03, 0.97, _verdict(points).replace(", ", ",\n"), transform=axes.transAxes, va="top", size=8, color=INK,
-        linespacing=1.3,
-    )  # fmt: skip
+    axes.text(0, 1.025, _verdict(points), transform=axes.transAxes, size=8, color=INK)
 
 
 def _verdict(points: Sequence[Point]) -> str:

@@ -1,6 +1,7 @@
 """When did something change? A lane for each kind of drift, a mark for each finding, a bar for each incident."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 
 from matplotlib.axes import Axes
 
@@ -29,6 +30,7 @@ _LEAD = (
     "class to blame. Lanes are empty while there is no reference to compare with."
 )
 _MOST_ROWS = 200
+_NUMBER_IN = 0.085  # how wide a digit of an incident's number is, with its share of the room around it
 
 
 def drift_section(evidence: Evidence, shown: Sequence[str]) -> Section:
@@ -91,8 +93,10 @@ def _lanes(axes: Axes, rows: Sequence[Finding], lanes: Sequence[str], incidents:
             middles, [c + 0.42 - 2 * half * 0.84 for c in centres], [c + 0.42 for c in centres], color=colour,
             linewidth=1.0 if len(rows) > 1_500 else 1.6, zorder=2.5,
         )  # fmt: skip
+    taken = dict.fromkeys(lanes, -inf)  # where the last bar of a lane ends
     for incident, number in incidents.items():
-        _bar(axes, incident, number, place[incident.kind])
+        _bar(axes, incident, number, place[incident.kind], taken[incident.kind])
+        taken[incident.kind] = days(incident.end_ms)
     axes.set_ylim(len(lanes) - 0.5, -0.5)
     axes.set_yticks(range(len(lanes)), [short(kind, 24) for kind in lanes], color=INK)
     axes.tick_params(axis="y", length=0)
@@ -102,18 +106,22 @@ def _lanes(axes: Axes, rows: Sequence[Finding], lanes: Sequence[str], incidents:
     axes.spines["left"].set_visible(False)
 
 
-def _bar(axes: Axes, incident: Incident, number: int, lane: int) -> None:
+def _bar(axes: Axes, incident: Incident, number: int, lane: int, taken: float) -> None:
+    """One incident; its number stands before it, inside it where there is no room, and nowhere if it fits neither."""
     start, end = days(incident.start_ms), days(incident.end_ms)
     axes.barh(
         lane - 0.2, end - start, 0.5, start, facecolor=ALARM if incident.is_open else PAPER, edgecolor=ALARM,
         linewidth=1.0, zorder=3,
     )  # fmt: skip
     left, right = axes.get_xlim()
-    is_cut = start < left + 0.03 * (right - left)  # no room before the bar: the number goes inside
+    room = _NUMBER_IN * len(str(number)) / (axes.get_position().width * WIDTH_IN) * (right - left)
+    is_inside = start - max(taken, left) < room
+    if is_inside and end - max(start, left) < room:
+        return
     axes.annotate(
-        str(number), (max(start, left), lane - 0.2), (3 if is_cut else -2.5, 0), textcoords="offset points",
-        ha="left" if is_cut else "right", va="center", size=7, weight="bold", zorder=4,
-        color=ON_HEAT if is_cut and incident.is_open else INK,
+        str(number), (max(start, left), lane - 0.2), (3 if is_inside else -2.5, 0), textcoords="offset points",
+        ha="left" if is_inside else "right", va="center", size=7, weight="bold", zorder=4,
+        color=ON_HEAT if is_inside and incident.is_open else INK,
     )  # fmt: skip
 
 
@@ -139,8 +147,9 @@ def _table(incidents: Sequence[Incident]) -> Table:
             str(number), short(incident.version, 40), short(incident.kind, 40),
             listed(list(incident.subjects), 3) if incident.subjects else "",
             period(incident.start_ms, incident.end_ms), "open" if incident.is_open else "closed",
-            (incident.worst.explains or "").replace("_", " "), incident.worst.reference or NOT_DEFINED,
-            figures(incident.worst.statistic), figures(incident.worst.p_value), figures(incident.worst.effect),
+            (incident.worst.explains or "").replace("_", " "),
+            (incident.worst.reference or NOT_DEFINED).replace("_", " "), figures(incident.worst.effect),
+            figures(incident.worst.p_value),
         )
         for number, incident in reversed(newest)
     ]  # fmt: skip
@@ -148,6 +157,6 @@ def _table(incidents: Sequence[Incident]) -> Table:
     caption = "Incidents, the newest first" + (f"; {count(left)} older ones are left out" if left else "")
     head = (
         "no.", "version", "kind", "to blame", "from and to (UTC)", "status", "explained by", "compared with",
-        "statistic", "p-value", "effect",
+        "effect", "p-value",
     )  # fmt: skip
     return Table(caption, head, body, names=8, is_open=True)

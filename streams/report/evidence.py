@@ -12,7 +12,6 @@ from typing import NamedTuple, TypeVar
 from streams.quality.rows import ALL, VIEW
 from streams.report.reading import ReportError, Source, Sourced
 from streams.report.rows import (
-    KEYS,
     PARSERS,
     Bin,
     Cell,
@@ -24,6 +23,7 @@ from streams.report.rows import (
     RowError,
     StreamName,
     Window,
+    key_of,
 )
 from streams.report.words import listed
 
@@ -140,12 +140,12 @@ def _asked(wish: Wish) -> Callable[[RawRow], bool]:
 
 def _newest(stream: StreamName, rows: Iterator[Sourced], wanted: Callable[[RawRow], bool]) -> list[_Kept]:
     """The newest revision of every wanted row, checked."""
-    parse, parts = PARSERS[stream], KEYS[stream]
+    parse = PARSERS[stream]
     kept: dict[tuple[object, ...], _Kept] = {}
     for where, row in rows:
         if not wanted(row):
             continue
-        key = (row.get("metric_key"), *(row.get(part) for part in parts))
+        key = key_of(stream, row)
         revision = row.get("revision")
         if not isinstance(revision, int):
             raise ReportError(f"{where}: revision must be a whole number.")

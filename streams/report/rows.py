@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
+from streams.quality.drift.finding import Kind
 from streams.quality.rows import Status
 
 RawRow = Mapping[str, Any]
@@ -17,6 +18,7 @@ RawRow = Mapping[str, Any]
 VERDICT = frozenset({Status.SETTLED.value, Status.FINAL.value})
 """The states of a window whose numbers are a verdict."""
 
+_BLAMING = frozenset(kind.value for kind in Kind)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -216,6 +218,18 @@ KEYS: Mapping[StreamName, tuple[str, ...]] = {
     "delays": ("class", "delay_from_s"),
 }
 """What makes the key of a row beside `metric_key`."""
+
+
+def key_of(stream: StreamName, row: RawRow) -> tuple[object, ...]:
+    """The key that a row replaces earlier revisions under.
+
+    A rate is watched for each subject, so that is part of its key; the subject of other drift is whom it blames, and
+    may change.
+    """
+    parts = [row.get(part) for part in KEYS[stream]]
+    if stream == "drift" and row.get("kind") not in _BLAMING:
+        parts.append(row.get("subject"))
+    return (row.get("metric_key"), *parts)
 
 
 def text(row: RawRow, name: str) -> str:

@@ -99,12 +99,12 @@ def count(number: int | None) -> str:
 
 
 def figures(number: float | None) -> str:
-    """A statistic with four significant digits.
+    """A statistic with three significant digits.
 
     >>> figures(0.000012345)
-    '1.234e-05'
+    '1.23e-05'
     """
-    return NOT_DEFINED if number is None else f"{number:.4g}"
+    return NOT_DEFINED if number is None else f"{number:.3g}"
 
 
 def moment(ms: int) -> str:
