@@ -104,9 +104,11 @@ def tail(of: Comparison, overdispersion: float = 1.0, spread: float = 1.0) -> Fl
 def distances(window: Ints, reference: Ints) -> Distances | None:
     """Population stability index, Jensen-Shannon and Kullback-Leibler divergence (of the window from the reference).
 
-    In nats, with half a count added to each class, less their mean without drift; never below 0. None when a side is
-    empty.
+    In nats, with half a count added to each class that is not empty, less their mean without drift; never below 0.
+    None when a side is empty.
     """
+    seen = window + reference > 0
+    window, reference = window[seen], reference[seen]
     n, m, columns = int(window.sum()), int(reference.sum()), len(window)
     if not n or not m:
         return None

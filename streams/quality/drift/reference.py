@@ -125,7 +125,10 @@ class Reference:
     def pairs(self, test: str, kind: ReferenceKind) -> list[Pair]:
         """What is known of the spread of a test's windows around a kind of reference."""
         recent = self._recent.get(test, [])
-        if kind is ReferenceKind.HOUR_OF_WEEK and len(recent) >= ENOUGH:
+        # the first windows differ by their hours, too: better too much than nothing, where they are a reference at all
+        if self._spec.kind is ReferenceKind.HOUR_OF_WEEK or (
+            kind is ReferenceKind.HOUR_OF_WEEK and len(recent) >= ENOUGH
+        ):
             return recent
         return self._among_first.get(test, [])
 

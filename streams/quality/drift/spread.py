@@ -26,12 +26,10 @@ class Spread(NamedTuple):
 
     overdispersion: float
     spread: float
-    windows: int  # that it was estimated from; 0 while it is not known
+    known: bool  # else both are 1
 
-    @property
-    def known(self) -> bool:
-        """Whether there were enough windows to estimate it."""
-        return self.windows > 0
+
+UNKNOWN_SPREAD = Spread(1.0, 1.0, known=False)
 
 
 def chi_pair(statistic: float, mean: float, variance: float) -> Pair:
@@ -39,15 +37,12 @@ def chi_pair(statistic: float, mean: float, variance: float) -> Pair:
     return Pair(statistic / mean, variance / mean**2)
 
 
-UNKNOWN_SPREAD = Spread(1.0, 1.0, 0)
-
-
 def mean_ratio(pairs: Sequence[Pair]) -> Spread:
     """Over-dispersion of a z (ratio: its square) and of sums of squares (weight: how many squares)."""
     if len(pairs) < ENOUGH:
         return UNKNOWN_SPREAD
     ratio, weight = np.array(pairs).T
-    return Spread(max(1.0, float(ratio.sum() / weight.sum())), 1.0, len(pairs))
+    return Spread(max(1.0, float(ratio.sum() / weight.sum())), 1.0, known=True)
 
 
 def correlation(pairs: Sequence[Pair]) -> float:
@@ -68,4 +63,4 @@ def chi_square(pairs: Sequence[Pair]) -> Spread:
     ratio, weight = np.array(pairs).T
     overdispersion = max(1.0, float(ratio.mean()))
     spread = float(ratio.var(ddof=1)) / overdispersion**2 / float(weight.mean())
-    return Spread(overdispersion, max(1.0, spread), len(pairs))
+    return Spread(overdispersion, max(1.0, spread), known=True)
