@@ -123,9 +123,8 @@ def main() -> None:
     print("One group 10 points worse than .85: per cent of windows with a significant gap, and with that group worst")
     for i, (groups, classes, labels) in enumerate(POWER):
         said = shares(Setting(groups, classes, labels, 0.85, 0, 0.1), count // 5, SEED + 100 + i)
-        print(
-            f"{groups:4d} groups, {classes:2d} classes, {labels:4d} labels a group: {said.gap:5.1f} {said.first_is_worst:5.1f}"
-        )
+        setting = f"{groups:4d} groups, {classes:2d} classes, {labels:4d} labels a group"
+        print(f"{setting}: {said.gap:5.1f} {said.first_is_worst:5.1f}", flush=True)
 
 
 if __name__ == "__main__":
