@@ -10,13 +10,13 @@ from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import gammaincc, ndtr
+from scipy.special import betainc, gammaincc, ndtr
 
 from streams.quality.drift.chisquare import Comparison, distances, tail
 from streams.quality.drift.comparisons import LabelComparison, PredictionComparison, ScoreComparison
 from streams.quality.drift.finding import Level, Why
 from streams.quality.drift.performance import Matched
-from streams.quality.drift.spread import Spread
+from streams.quality.drift.spread import ENOUGH, Spread
 from streams.quality.drift.tally import Ints
 from streams.quality.multiple import benjamini_hochberg
 
@@ -187,16 +187,22 @@ def swings_of(drops: Sequence[tuple[float, float]]) -> Swings:
     return Swings(q, len(drops), sqrt(max(0.0, (q - (len(drops) - 1)) / spare)))
 
 
-def of_swings(n: int, drops: Sequence[tuple[float, float]]) -> Verdict:
-    """Whether balanced accuracy swings more over the last windows than sampling explains."""
+def of_swings(n: int, drops: Sequence[tuple[float, float]], spread: Spread) -> Verdict:
+    """Whether balanced accuracy swings more over the last windows than over the windows of the reference.
+
+    Against sampling alone by chi-square; where the reference windows vary more than that by themselves, against them
+    by F, since they are no more windows than these.
+    """
     if len(drops) < SWING_WINDOWS:
         return unjudged(n, Why.FEW_WINDOWS, {"effect_bound": RECALL_BOUND})
     found = swings_of(drops)
-    free = found.windows - 1
+    free, usual = found.windows - 1, spread.overdispersion
     p = float(gammaincc(free / 2, found.q / 2))
+    if usual > 1:
+        p = float(betainc(ENOUGH / 2, free / 2, ENOUGH / (ENOUGH + found.q / usual)))
     said: dict[str, object] = {
         "statistic": found.q,
-        "expected": float(free),
+        "expected": free * usual,
         "overdispersion": found.q / free,
         "p_value": p,
         "effect": found.beyond,

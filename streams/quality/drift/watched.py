@@ -136,7 +136,7 @@ def judge_labels(
         Kind.PERFORMANCE: _in_reference(performance, n),
         Kind.LABEL: _in_reference(of_labels(compared, spread_of(reference, Test.LABEL, chosen)), n),
         Kind.CONFUSION: _in_reference(of_errors(compared, spread_of(reference, Test.CONFUSION, chosen), names), wrong),
-        Kind.VARIANCE: _in_reference(of_swings(labels.total, recalls.swings), n),
+        Kind.VARIANCE: _in_reference(of_swings(labels.total, recalls.swings, drops), n),
     }
     return Watched(reference, labels, chosen, compared.pairs(), judged), incident
 

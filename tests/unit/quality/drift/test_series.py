@@ -208,6 +208,18 @@ def test_recall_that_swings_alarms_as_variance() -> None:
     assert wild[-1].overdispersion > 5
 
 
+def test_recall_that_swings_as_it_always_did_does_not_alarm_as_variance() -> None:
+    chance = np.random.default_rng(13)
+    recalls = [0.85 + 0.04 * (-1) ** i for i in range(40)]
+    found = judged(Series(FIRST), [counted(random_table(chance, [recall] * 4, 2_000)) for recall in recalls])
+    said = found[-1]["variance"]
+    assert said.level == Level.QUIET
+    assert said.effect is not None
+    assert said.effect > 0.03
+    assert said.overdispersion is not None
+    assert said.overdispersion > 5
+
+
 def test_a_window_that_does_not_begin_after_the_last_is_ignored() -> None:
     series, window = Series(FIRST), quiet_windows(1, count=1)[0]
     assert series.judge(HOUR, 2 * HOUR, window)
