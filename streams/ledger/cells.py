@@ -39,7 +39,7 @@ class CellKind(IntEnum):
     SCORED = 1  # c confidence bin, a predicted class, b true class or NONE: predictions with a score
     CONFIDENCE_SUM = 2  # a confidence bin, b Outcome: sum of their confidence, fixed point
     CONFIDENCE_SQUARES = 3  # b Outcome: sum of the square of their confidence, fixed point squared
-    DELAY = 4  # c delay bin, a predicted class, b true class: labelled predictions by known - event time
+    DELAY = 4  # c delay bin, a predicted class, b true class: labelled by delivery of the label - event time
     CORRECTED = 5  # c source of the new label, a class before, b class after: changes of the counted label's class
     POSITIVE = 6  # a bin of the positive class' score, b 1 if it is the true one else 0: labelled, with a score
     LABELLED_BY = 7  # c source of the counting label, a predicted class, b true class: labelled by a named source

@@ -70,7 +70,7 @@ class Counts:
 
     @property
     def newest_ms(self) -> list[int]:
-        """By group: the greatest time at which a label that counted was known so far, NO_TIME where none was."""
+        """By group: the latest delivery (or event) so far of a label that counted, ms; NO_TIME where none did."""
         self._settle()
         self._make_room()
         newest: list[int] = self._newest_ms[: len(self._names.groups)].tolist()

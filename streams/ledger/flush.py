@@ -25,7 +25,7 @@ class Flush:
     `groups`; its cells are `code[bounds[s]:bounds[s + 1]]` with `count` alongside. A slot without cells became
     empty. A slot may come in several chunks of a flush, each with some of its cells. Class numbers inside codes
     index `classes`, those of label sources `sources` ("": the label names none). `newest`, along `groups`, is the
-    greatest time (ms) at which a label that counted in the group was known so far, NO_TIME where none was.
+    latest time (ms) of delivery, or of the event, of a label that counted in the group so far, NO_TIME where none did.
     `watermark` is the partition's at `end`.
     """
 

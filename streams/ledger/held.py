@@ -55,10 +55,10 @@ class LabelState(IntEnum):
 
 PREDICTION_COLUMNS = {
     "time": np.int64, "group": np.uint32, "cls": np.uint16, "confidence": np.uint16,
-    "label_time": np.int64, "known": np.uint32, "label_cls": np.uint16, "label_rank": np.uint8,
+    "label_time": np.int64, "delivered": np.uint32, "label_cls": np.uint16, "label_rank": np.uint8,
     "label_source": np.uint8,
 }  # fmt: skip
-"""`known` is when the counting label was known, s (`known.py`); 0 where there is none."""
+"""`delivered` is when the counting label was delivered, s."""
 LABEL_COLUMNS = {
     "time": np.int64, "position": np.int64, "life": np.uint32, "delivered": np.uint32, "cls": np.uint16,
     "source": np.uint16, "rank": np.uint8, "state": np.uint8, "label_source": np.uint8,
@@ -81,7 +81,9 @@ class Held:
         self.watermark = NO_TIME
         self.sources: list[str] = []
         self.ages = [(f"cls_{i}", age_ms) for i, age_ms in enumerate(names.spec.maturities_ms)]
-        self.predictions = Table(PREDICTION_COLUMNS | {name: np.uint16 for name, _ in self.ages})
+        self.in_turn = bool(self.ages) or names.spec.label_time
+        known = {"known": np.uint32} if self.in_turn else {}  # when the counting label was known, s, 0: there is none
+        self.predictions = Table(PREDICTION_COLUMNS | known | {name: np.uint16 for name, _ in self.ages})
         self.labels = Table(LABEL_COLUMNS)
         self.states = [0] * len(LabelState)
         self.tally: dict[Reason, int] = {}
@@ -178,8 +180,9 @@ class Held:
             p["cls"].take(at).astype(np.int64),
             true,
             p["confidence"].take(at),
-            p["known"].take(at),
+            p["delivered"].take(at),
             p["label_source"].take(at),
+            p["known"].take(at) if self.in_turn else np.zeros(0, np.uint32),
             self.at_ages(at),
         )
 

@@ -3,7 +3,9 @@
 A label is known at its delivery, but not before the event: `known at = max(delivered, event time)`, and never before
 that of the label it replaces, since the ledger had that one first. So what a prediction counts under is a sequence of
 labels, each greater than the ones before it and known no earlier; it depends on the order in which the ledger has the
-labels of an id, and not on where the prediction stands among them. Deliveries are kept in whole seconds, rounded down.
+labels of an id, and not on where the prediction stands among them. Only counts by label time and by label age are
+about that; a label's delay is by its own delivery, whatever came before it. Deliveries are kept in whole seconds,
+rounded down.
 """
 
 from typing import Any, NamedTuple

@@ -208,16 +208,19 @@ def _overtake(held: Held, rows: LabelRows, row: Rows, at: Slots) -> tuple[Rows, 
     before = held.moves(at)
     held.counts.move(before, -1)
     cls, source = rows.cls.take(row), rows.label_source.take(row)
-    known = known_after(rows.delivered.take(row), before.known)
+    delivered = rows.delivered.take(row)
     p["label_time"][at] = rows.time.take(row)
     p["label_cls"][at] = cls
     p["label_rank"][at] = rows.rank.take(row)
-    p["known"][at] = known
+    p["delivered"][at] = delivered
     p["label_source"][at] = source
-    held.mature(at, cls, known)
     true = np.where(cls >= UNSEEN, NONE, cls)
-    at_ages = held.at_ages(at) if held.ages else before.at_ages
-    held.counts.move(before._replace(true=true, known=known, source=source, at_ages=at_ages), 1)
+    after = before._replace(true=true, delivered=delivered, source=source)
+    if held.in_turn:
+        p["known"][at] = known = known_after(delivered, before.known)
+        held.mature(at, cls, known)
+        after = after._replace(known=known, at_ages=held.at_ages(at))
+    held.counts.move(after, 1)
     return row, contested
 
 

@@ -156,7 +156,8 @@ def _write(held: Held, rows: PredictionRows, at: Slots | slice) -> None:
     column["cls"][at] = rows.cls
     column["confidence"][at] = rows.confidence
     column["label_cls"][at] = UNSEEN
-    column["known"][at] = 0
+    if held.in_turn:
+        column["known"][at] = 0
     for name, _ in held.ages:
         column[name][at] = UNSEEN
     pair_row, label = _labels_of(held, rows.hashes)
@@ -164,7 +165,8 @@ def _write(held: Held, rows: PredictionRows, at: Slots | slice) -> None:
         n = len(rows.time)
         moves = Moves(
             rows.time, rows.group, rows.cls, np.full(n, NONE), rows.confidence, np.zeros(n, np.uint32),
-            np.zeros(n, np.uint8), np.full((n, len(held.ages)), UNSEEN, np.uint16),
+            np.zeros(n, np.uint8), np.zeros(n if held.in_turn else 0, np.uint32),
+            np.full((n, len(held.ages)), UNSEEN, np.uint16),
         )  # fmt: skip
         held.counts.move(moves, 1)
         return
@@ -199,8 +201,10 @@ def _choose(held: Held, slots: Slots, pair_row: Rows, label: Slots) -> None:
     at, label = slots[pair_row[turns.row]], label[turns.row]
     held.mature(at, c["cls"][label], turns.known)
     at, label = at[turns.last], label[turns.last]
-    p["known"][at] = turns.known[turns.last]
-    p["label_source"][at] = c["label_source"][label]
+    if held.in_turn:
+        p["known"][at] = turns.known[turns.last]
+    for name in ("delivered", "label_source"):
+        p[name][at] = c[name][label]
     for name in ("time", "cls", "rank"):
         p[f"label_{name}"][at] = c[name][label]
 

@@ -31,9 +31,10 @@ from streams.ledger.spec import GROUP_BITS, LedgerSpec
 class Moves(NamedTuple):
     """Predictions that enter (+1) or leave (-1) their cells, as n rows of columns that nobody changes any more.
 
-    `time` is the event's (ms), `true` is NONE for an unlabelled prediction. `known` (s) and `source` say when the
-    counting label was known and who gave it; they are read only where there is one. `at_ages`, shape (n, ages), has
-    the counting class at each label age of the specification; UNSEEN and above is none.
+    `time` is the event's (ms), `true` is NONE for an unlabelled prediction. `delivered` (s) and `source` say when
+    the counting label came and who gave it, `known` (s) when that was known in the ledger's order, which is empty
+    unless it is counted; they are read only where there is a label. `at_ages`, shape (n, ages), has the counting class
+    at each label age of the specification; UNSEEN and above is none.
     """
 
     time: Ints
@@ -41,8 +42,9 @@ class Moves(NamedTuple):
     predicted: Ints
     true: Ints
     confidence: NDArray[np.uint16]
-    known: NDArray[np.uint32]
+    delivered: NDArray[np.uint32]
     source: NDArray[np.uint8]
+    known: NDArray[np.uint32]
     at_ages: NDArray[np.uint16]
 
 
@@ -118,8 +120,7 @@ def moved(moves: Moves, sign: Signs, names: Names) -> list[Sums]:
                 found.append(_positive(rows.some(both), moves.confidence.take(both), names.class_code(spec.positive)))
     if len(late):
         labelled, time = rows.some(late), moves.time.take(late)
-        known = known_ms(moves.known.take(late), time)
-        delay = delay_bin(known - time)
+        delay = delay_bin(known_ms(moves.delivered.take(late), time) - time)
         found.append(labelled.cells(CellKind.DELAY, delay, int(delay.max()) + 1))
         source = moves.source.take(late)
         if source.any():
@@ -127,7 +128,7 @@ def moved(moves: Moves, sign: Signs, names: Names) -> list[Sums]:
             sources = source.take(by).astype(np.int64)
             found.append(labelled.some(by).cells(CellKind.LABELLED_BY, sources, len(names.label_sources)))
         if spec.label_time:
-            then = _first_pane(known // spec.pane_ms, spec)
+            then = _first_pane(known_ms(moves.known.take(late), time) // spec.pane_ms, spec)
             then_keys, labelled.slot = ranked(then << GROUP_BITS | moves.group.take(late))
             parts.append(Sums(then_keys, *labelled.cells(CellKind.LABEL_TIME)))
     if len(at_ages[0]):
@@ -141,10 +142,10 @@ def moved(moves: Moves, sign: Signs, names: Names) -> list[Sums]:
 
 
 def newest(moves: Moves, sign: Signs, newest_ms: Ints) -> None:
-    """Note in `newest_ms`, by group, when the counting labels of predictions that enter were known."""
+    """Note in `newest_ms`, by group, when the counting labels of predictions that enter were delivered."""
     late = np.flatnonzero((moves.true != NONE) & (sign > 0))
-    known = known_ms(moves.known.take(late), moves.time.take(late))
-    np.maximum.at(newest_ms, moves.group.take(late), known)
+    delivered = known_ms(moves.delivered.take(late), moves.time.take(late))
+    np.maximum.at(newest_ms, moves.group.take(late), delivered)
 
 
 def corrected(of: Corrections, names: Names) -> Sums:

@@ -141,6 +141,7 @@ def _rows_of_id(rng: Random, name: str, at: int, chance: dict[str, float]) -> li
     if rng.random() < chance["conflict"]:
         rows.append(prediction("1", time + rng.randrange(-8, 8) * MINUTE))
     horizon = (SLOW_HORIZON if model == "n" else HORIZON) * MINUTE
+    delays: dict[tuple[int, str | None, int], int] = {}
     for _ in range(rng.choice((0, 1, 1, 1, 2)) + (rng.random() < chance["correct"])):
         label_time = time + rng.choice(
             (0, horizon, rng.randrange(horizon), rng.randrange(horizon), -rng.randrange(horizon))
@@ -150,7 +151,9 @@ def _rows_of_id(rng: Random, name: str, at: int, chance: dict[str, float]) -> li
         cls = None if rng.random() < chance["delete"] else rng.choice("abç")
         delay = rng.choice((SLACK * MINUTE - 1, rng.randrange(SLACK * MINUTE)))
         source = LABEL_SOURCES[(label_time - ORIGIN) // 1000 % len(LABEL_SOURCES)]
-        rows.append(Label(name, label_time, cls, rng.choice((0, 0, 1)), label_time + delay, source))
+        rank = rng.choice((0, 0, 1))
+        delay = delays.setdefault((label_time, cls, rank), delay)  # the same label twice is known from the first on
+        rows.append(Label(name, label_time, cls, rank, label_time + delay, source))
     return rows + [row for row in rows if rng.random() < chance["repeat"]]
 
 

@@ -145,7 +145,8 @@ class Recount:
     def _note(self, p: Prediction) -> None:
         turns = self.turns(p)
         if turns and turns[-1][1].cls is not None:
-            self.newest[p.group] = max(self.newest.get(p.group, NO_TIME), turns[-1][0])
+            delivered_ms = max(turns[-1][1].delivered // 1000 * 1000, p.time)
+            self.newest[p.group] = max(self.newest.get(p.group, NO_TIME), delivered_ms)
 
     def _cells_of(self, p: Prediction) -> Iterable[tuple[int, CellKind, object, object, object, int]]:
         turns = self.turns(p)
@@ -160,7 +161,8 @@ class Recount:
                 yield p.time, CellKind.CONFIDENCE_SUM, 0, bin_, outcome, p.fixed
                 yield p.time, CellKind.CONFIDENCE_SQUARES, 0, 0, outcome, p.fixed**2
         if label is not None and true is not None:
-            delay = max(b for b, edge in enumerate(DELAY_EDGES_MS) if edge <= known_ms - p.time)
+            delay_ms = max(label.delivered // 1000 * 1000 - p.time, 0)
+            delay = max(b for b, edge in enumerate(DELAY_EDGES_MS) if edge <= delay_ms)
             yield p.time, CellKind.DELAY, delay, p.cls, true, 1
             if label.source:
                 yield p.time, CellKind.LABELLED_BY, label.source, p.cls, true, 1

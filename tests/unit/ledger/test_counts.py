@@ -63,6 +63,7 @@ def moves(rng: Random, n: int, seconds: int, spec: LedgerSpec) -> Moves:
         np.array([rng.choice((NO_CONFIDENCE, 0, 3000, 31_000, CONFIDENCE_SCALE)) for _ in range(n)], np.uint16),
         np.array([rng.randrange(2 * seconds) for _ in range(n)], np.uint32),
         np.array([rng.randrange(4) for _ in range(n)], np.uint8),
+        np.array([rng.randrange(2 * seconds) for _ in range(n * spec.label_time)], np.uint32),
         np.array([rng.choice((NONE, UNSEEN, 0, 1, 3)) for _ in range(n * ages)], np.uint16).reshape(n, ages),
     )
 
@@ -73,8 +74,8 @@ def plain(given: list[Moves], spec: LedgerSpec) -> Slots:
     for m in given:
         for i in range(len(m.time)):
             time, group, predicted, true = (int(column[i]) for column in m[:4])
-            confidence, known, source = (int(column[i]) for column in m[4:7])
-            known_ms = max(known * 1_000, time)
+            confidence, delivered, source = (int(column[i]) for column in m[4:7])
+            delay = max(delivered * 1_000 - time, 0)
 
             def add(
                 kind: CellKind, a: int = 0, b: int = 0, c: int = 0, n: int = 1, at_ms: int = time, group: int = group
@@ -93,11 +94,11 @@ def plain(given: list[Moves], spec: LedgerSpec) -> Slots:
                 add(CellKind.CONFIDENCE_SUM, where, outcome, n=confidence)
                 add(CellKind.CONFIDENCE_SQUARES, 0, outcome, n=confidence**2)
             if true != NONE:
-                add(CellKind.DELAY, predicted, true, max(b for b in range(58) if DELAY_EDGES_MS[b] <= known_ms - time))
+                add(CellKind.DELAY, predicted, true, max(b for b in range(58) if DELAY_EDGES_MS[b] <= delay))
                 if source:
                     add(CellKind.LABELLED_BY, predicted, true, source)
                 if spec.label_time:
-                    add(CellKind.LABEL_TIME, predicted, true, at_ms=known_ms)
+                    add(CellKind.LABEL_TIME, predicted, true, at_ms=max(int(m.known[i]) * 1_000, time))
                 if spec.positive and confidence != NO_CONFIDENCE:
                     score = confidence if predicted == 2 else 60_000 - confidence
                     add(CellKind.POSITIVE, min(score * 128 // 60_000, 127), int(true == 2))
@@ -147,10 +148,11 @@ def column(*values: int) -> NDArray[np.int64]:
     return np.array(values, np.int64)
 
 
-def one(time: int = 7_000, true: int = NONE, known: int = 0) -> Moves:
+def one(time: int = 7_000, true: int = NONE, delivered: int = 0) -> Moves:
     """A prediction without score."""
-    nothing = np.array([NO_CONFIDENCE], np.uint16), np.array([known], np.uint32), np.zeros(1, np.uint8)
-    return Moves(column(time), column(0), column(1), column(true), *nothing, np.zeros((1, 0), np.uint16))
+    nothing = np.array([NO_CONFIDENCE], np.uint16), np.array([delivered], np.uint32), np.zeros(1, np.uint8)
+    none = np.zeros(0, np.uint32)
+    return Moves(column(time), column(0), column(1), column(true), *nothing, none, np.zeros((1, 0), np.uint16))
 
 
 def test_a_prediction_without_score_or_label_has_no_detail() -> None:
@@ -190,7 +192,7 @@ def test_pairs_of_labels_count_the_same_way_round_and_are_taken_back() -> None:
 def test_the_unlabelled_of_a_pane_expire_once_and_a_dropped_slot_is_gone() -> None:
     counts = Counts(names_of(PLAIN))
     counts.move(one(6_000), 1)
-    counts.move(one(6_000, true=1, known=7), 1)
+    counts.move(one(6_000, true=1, delivered=7), 1)
     key = 6 << GROUP_BITS
     counts.expire([key])
     assert (counts.expired, counts.unlabelled, counts.labelled) == (1, 1, 1)
@@ -199,16 +201,16 @@ def test_the_unlabelled_of_a_pane_expire_once_and_a_dropped_slot_is_gone() -> No
     assert (counts.expired, counts.slots) == (1, {})
 
 
-def test_the_newest_label_of_a_group_is_the_last_one_known_and_stays_when_it_is_taken_back() -> None:
+def test_the_newest_label_of_a_group_is_the_last_one_delivered_and_stays_when_it_is_taken_back() -> None:
     counts = Counts(names_of(PLAIN))
     assert counts.newest_ms == [NO_TIME] * 3
     counts.move(one(7_500), 1)
     assert counts.newest_ms == [NO_TIME] * 3
-    counts.move(one(7_500, true=1, known=3), 1)
+    counts.move(one(7_500, true=1, delivered=3), 1)
     assert counts.newest_ms == [7_500, NO_TIME, NO_TIME]
-    counts.move(one(7_500, true=1, known=9), 1)
-    counts.move(one(7_500, true=1, known=9), -1)
-    counts.move(one(7_500, true=1, known=8), 1)
+    counts.move(one(7_500, true=1, delivered=9), 1)
+    counts.move(one(7_500, true=1, delivered=9), -1)
+    counts.move(one(7_500, true=1, delivered=8), 1)
     assert counts.newest_ms == [9_000, NO_TIME, NO_TIME]
     copy = Counts(names_of(PLAIN))
     copy.load(counts.dump())
