@@ -156,8 +156,9 @@ def test_only_a_progress_record_allows_a_flush_and_a_crossing_makes_it_due() -> 
 
 
 def test_bytes_of_something_else_are_not_a_flush() -> None:
-    with pytest.raises(ValueError, match="not a flush"):
-        flushes.decode(b"QL1R")
+    for other in (b"QL2R", b"QF1\0"):
+        with pytest.raises(ValueError, match="not a flush"):
+            flushes.decode(other + bytes(100))
 
 
 def test_a_record_of_another_configuration_is_refused() -> None:

@@ -31,7 +31,16 @@ def rows(n: int, seed: int = 1, kind: Kind = Kind.PREDICTION) -> list[tuple[int,
             (2 * i, Prediction(f"i{i}", T + i, f"c{rng.randrange(200)}", segment=f"s{rng.randrange(99)}"))
             for i in range(n)
         ]
-    return [(2 * i, Label(f"i{i}", T + i, rng.choice((None, *(f"c{c}" for c in range(200)))), i % 3)) for i in range(n)]
+    return [
+        (
+            2 * i,
+            Label(
+                f"i{i}", T + i, rng.choice((None, *(f"c{c}" for c in range(200)))), i % 3, T + rng.randrange(-99, 1),
+                rng.choice(("", *(f"s{c}" for c in range(99)))),
+            ),
+        )
+        for i in range(n)
+    ]  # fmt: skip
 
 
 def reading(kind: Kind = Kind.PREDICTION, offset: int = 0, spec: LedgerSpec = SPEC) -> Intake:
@@ -55,7 +64,9 @@ def meaning(block: Block) -> list[tuple[object, ...]]:
         (
             block.hashes[i].tolist(), int(block.time[i]), int(block.position[i]),
             None if block.cls[i] == NO_CLASS else block.classes[block.cls[i]],
-            int(block.rank[i]) if label else (block.groups[block.group[i]], int(block.confidence[i])),
+            (int(block.rank[i]), int(block.delivered[i]), block.label_sources[block.label_source[i]])
+            if label
+            else (block.groups[block.group[i]], int(block.confidence[i])),
         )
         for i in range(len(block))
     ]  # fmt: skip
@@ -183,6 +194,29 @@ def test_other_records_come_back_as_they_were_and_other_bytes_are_refused() -> N
     for data in (b"", b"QL1Z", b"QF1\0rest", b"{}"):
         with pytest.raises(ValueError, match="not a ledger record"):
             blocks.decode(data)
+
+
+def test_a_label_carries_its_delivery_and_its_source_to_the_ledger() -> None:
+    given = rows(100, 3, Kind.LABEL)
+    parts = [decoded(data) for _, data in reading(Kind.LABEL).blocks(SOURCE, columns(given), [], 200, T)]
+    found = {
+        offset_of(position): said[4]
+        for part in parts
+        for position, said in zip(part.position.tolist(), meaning(part), strict=True)
+    }
+    assert found == {at: (row.rank, row.delivered, row.source) for at, row in given if isinstance(row, Label)}
+
+
+@pytest.mark.parametrize(("now", "known"), [(T, T), (None, T + 5)])
+def test_nothing_is_delivered_after_it_was_read(now: int | None, known: int) -> None:
+    ((_, data),) = reading(Kind.LABEL).blocks(SOURCE, columns([(0, Label("x", T, delivered=T + 5))]), [], 1, now)
+    assert decoded(data).delivered.tolist() == [known]
+
+
+@pytest.mark.parametrize("older", [b"QL1B", b"QL1R"])
+def test_records_of_an_older_version_are_refused(older: bytes) -> None:
+    with pytest.raises(ValueError, match="not a ledger record"):
+        blocks.decode(older + bytes(100))
 
 
 def test_a_position_holds_an_offset_and_a_row_and_orders_like_them() -> None:
