@@ -35,8 +35,8 @@ def accuracy_section(evidence: Evidence, shown: Sequence[str]) -> Section:
         )
     if any(_cast(evidence.windows[version]) for version in shown):
         lead += (
-            " A diamond is the nowcast: what the figure will be when all labels have come; its bar says how sure that is, "
-            "not how sure the figure."
+            " A diamond is the nowcast: what the figure will be when all labels have come; its bar says how sure that "
+            "is, not how sure the figure."
         )
     hidden = [version for version in evidence.versions if version not in shown]
     if hidden:

@@ -16,10 +16,14 @@ from streams.report.sections import Section, Table, not_recorded, nothing_yet
 from streams.report.words import count, interval, percent, short
 
 MOST_VERSIONS = 3
+_FEW_LABELS = 10
+"""A bin with fewer labels is pale and not part of the line."""
+
 _KEY, _HEADING = "calibration", "Calibration"
 _LEAD = (
     "How often predictions of a confidence are right; on the diagonal the model is as sure as it should be. Bars are "
-    "95 % intervals; a filled mark is a bin whose interval misses the diagonal. Below: how many labelled predictions."
+    "95 % intervals; a filled mark is a bin whose interval misses the diagonal, a pale one has few labels. Below: how "
+    "many labelled predictions."
 )
 
 
@@ -116,15 +120,17 @@ def _drawing(found: Mapping[str, Sequence[Point]], numbers: Mapping[str, int]) -
 
 def _curve(axes: Axes, points: Sequence[Point], colour: str) -> None:
     axes.plot([0, 1], [0, 1], color=SOFT, linewidth=0.8, linestyle=(0, (4, 3)))
-    x, y = [point.confidence for point in points], [point.accuracy for point in points]
-    axes.plot(x, y, color=colour, linewidth=1.0, alpha=0.7)
+    enough = [point for point in points if point.labelled >= _FEW_LABELS]
+    line = [point.confidence for point in enough], [point.accuracy for point in enough]
+    axes.plot(*line, color=colour, linewidth=1.0, alpha=0.7)
     for point in points:
         lower, upper = point.interval
         mark = ALARM if point.is_off else colour
-        axes.vlines(point.confidence, lower, upper, color=mark, linewidth=1.1)
+        alpha = 1.0 if point.labelled >= _FEW_LABELS else 0.4
+        axes.vlines(point.confidence, lower, upper, color=mark, linewidth=1.1, alpha=alpha)
         axes.plot(
             [point.confidence], [point.accuracy], marker="o", markersize=4.5, color=mark,
-            markerfacecolor=mark if point.is_off else PAPER,
+            markerfacecolor=mark if point.is_off else PAPER, alpha=alpha,
         )  # fmt: skip
     ratio_axis(axes)
     axes.set_xlim(-0.03, 1.03)

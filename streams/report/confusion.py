@@ -123,9 +123,16 @@ def _numbers(
             continue
         text = _brief(int(number), size)
         if with_share:
-            text = f"{count(int(number))}\n{percent(float(share[row, column]), 0)}"
+            text = f"{count(int(number))}\n{_share(float(share[row, column]))}"
         colour = ON_HEAT if share[row, column] > _DARK else INK
         axes.text(column, row, text, ha="center", va="center", size=size, color=colour, linespacing=1.15)
+
+
+def _share(ratio: float) -> str:
+    """A share in whole percent that is 0 % only where it is 0, and 100 % only where it is all."""
+    if 0 < ratio < 0.005:
+        return "<1 %"
+    return ">99 %" if 0.995 <= ratio < 1 else percent(ratio, 0)
 
 
 def _brief(number: int, size: float) -> str:

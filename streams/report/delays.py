@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
 
 import numpy as np
 from matplotlib.ticker import FixedLocator, NullLocator
@@ -18,7 +17,13 @@ _LEAD = (
     "Of the labels that came, how many had come by an age: delivery of the label less the time of the prediction. "
     "Predictions that never got a label are not in it; coverage above tells how many."
 )
-_TICKS = (1, 10, 60, 600, 3_600, 21_600, 86_400, 7 * 86_400, 30 * 86_400, 365 * 86_400)
+_TICKS = (
+    1, 10, 60, 600, 1_800, 3_600, 10_800, 21_600, 43_200, 86_400, 2 * 86_400, 4 * 86_400, 7 * 86_400, 14 * 86_400,
+    30 * 86_400, 60 * 86_400, 120 * 86_400, 365 * 86_400,
+)  # fmt: skip
+_FEWER_TICKS = (1, 10, 60, 600, 3_600, 21_600, 86_400, 7 * 86_400, 30 * 86_400, 365 * 86_400)
+_MOST_TICKS = 10
+_TAIL = 0.002  # so small a share of labels may lie beyond either end of the picture
 _SHARES = (0.5, 0.9, 0.99)
 _MOST_ROWS = 200
 
@@ -47,13 +52,15 @@ def delay_section(evidence: Evidence, numbers: Mapping[str, int]) -> Section:
 
 
 def _shares(histogram: Histogram) -> tuple[list[float], list[float]]:
-    """Upper edges in s and the share of labels below each; the open bin has no upper edge and is left out."""
-    bins = sorted(histogram, key=lambda edges: edges[0])
+    """Ages in s and the share of labels that had come by each; the open bin has no end and is left out."""
     total = sum(histogram.values())
-    shares = [part / total for part in accumulate(histogram[edges] for edges in bins)]
-    closed = [(edges[1], share) for edges, share in zip(bins, shares, strict=True) if edges[1] is not None]
-    begin = bins[0][0]
-    return [begin, *(edge for edge, _ in closed)], [0.0, *(share for _, share in closed)]
+    ages, shares, below = [0.0], [0.0], 0
+    for low, high in sorted(histogram, key=lambda edges: edges[0]):
+        if high is not None:
+            ages += [low, high]
+            shares += [below / total, (below + histogram[low, high]) / total]
+        below += histogram[low, high]
+    return ages, shares
 
 
 def quantile(histogram: Histogram, share: float) -> float | None:
@@ -78,21 +85,19 @@ def _drawing(curves: Mapping[str, Histogram], numbers: Mapping[str, int]) -> Dra
     figure = new_figure(height_in)
     legend(figure, [(version, numbers[version]) for version in curves])
     axes = figure.add_axes((0.7 / WIDTH_IN, 0.5 / height_in, 9.1 / WIDTH_IN, 2.15 / height_in))
-    lowest, highest = 1.0, 1.0
+    begins, ends = [], []
     for version, histogram in curves.items():
-        edges, shares = _shares(histogram)
-        at = np.maximum(np.asarray(edges), 1.0)  # the first bin begins at 0, which a logarithm does not know
+        ages, shares = _shares(histogram)
+        at = np.maximum(np.asarray(ages), 1.0)  # the first bin begins at 0, which a logarithm does not know
         number = numbers[version]
         axes.plot(at, shares, color=SERIES[number], linestyle=DASHES[number], linewidth=1.6)
-        highest = max(highest, float(at[-1]))
-        lowest = (
-            float(at[np.searchsorted(shares, 0.005)])
-            if version == next(iter(curves))
-            else min(lowest, float(at[np.searchsorted(shares, 0.005)]))
-        )
+        begins.append(max((x for x, share in zip(at, shares, strict=True) if share < _TAIL), default=1.0))
+        ends.append(min((x for x, share in zip(at, shares, strict=True) if share > 1 - _TAIL), default=at[-1]))
+    begin, end = max(1.0, float(min(begins)) / 1.5), max(float(max(ends)) * 1.5, 10.0)
     axes.set_xscale("log")
-    axes.set_xlim(max(1.0, lowest / 3), highest * 1.1)
-    ticks = [tick for tick in _TICKS if lowest / 3 <= tick <= highest * 1.1]
+    axes.set_xlim(begin, end)
+    seen = [[tick for tick in ticks if begin <= tick <= end] for ticks in (_TICKS, _FEWER_TICKS)]
+    ticks = seen[0] if len(seen[0]) <= _MOST_TICKS else seen[1]
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticklabels([age(tick) for tick in ticks])

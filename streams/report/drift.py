@@ -49,7 +49,8 @@ def drift_section(evidence: Evidence, shown: Sequence[str]) -> Section:
 
 
 def _kinds(rows: Sequence[Finding]) -> list[str]:
-    present = {row.kind for row in rows}
+    """The lanes: the usual ones that there are, and of others those that have judged a window."""
+    present = {row.kind for row in rows if row.kind in _ORDER or row.statistic is not None}
     return [kind for kind in _ORDER if kind in present] + sorted(present - set(_ORDER))
 
 

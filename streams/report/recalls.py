@@ -16,7 +16,7 @@ from streams.report.words import count, distinct, interval, listed, percent, sho
 
 MOST_CLASSES = 12
 _MOST_VERSIONS = 3
-_MOST_POINTS = 60
+_MOST_POINTS = 40
 _COLUMNS = 3
 _KEY, _HEADING = "recall", "Recall of each class"
 _LEAD = (
