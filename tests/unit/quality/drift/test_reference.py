@@ -118,6 +118,9 @@ def test_the_state_of_the_hours_of_the_week_is_bounded() -> None:
         assert isinstance(state, dict)
         sizes.append(len(state["weeks"]))
     assert sizes == [168, 336, 504, 504, 504, 504]
+    state = series.dump()["predictions"]
+    assert isinstance(state, dict)
+    assert len(state["recent"]["prediction"]) == 168 * 16
 
 
 def test_the_spread_around_the_hour_of_the_week_is_that_of_windows_before() -> None:
