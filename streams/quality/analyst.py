@@ -11,7 +11,6 @@ from typing import Any
 from streams.ledger.spec import DAY, NO_TIME
 from streams.quality.counted import Counted
 from streams.quality.drift.finding import Finding
-
 from streams.quality.drift.rates import RateSeries
 from streams.quality.drift.series import Series
 from streams.quality.label_quality import rates

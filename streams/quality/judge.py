@@ -18,8 +18,10 @@ from streams.quality.analyst import Analyst
 from streams.quality.inbox import Inbox
 from streams.quality.names import Names
 from streams.quality.rows import Moment, OutputRow
+from streams.quality.samples import Candidates
 from streams.quality.shares import Shares
 from streams.quality.spec import QualitySpec
+from streams.quality.window_rows import Judging
 from streams.quality.windows import Windows
 
 STATE_FORMAT = 3
@@ -38,7 +40,8 @@ class Judge:
         self._shares = Shares(spec, self._names)
         self._analyst = Analyst(spec, self._names)
         self._ahead = Ahead(spec, self._names)
-        self._windows = Windows(spec, self._names, self._analyst, self._ahead)
+        self._candidates = Candidates(spec, self._names)
+        self._windows = Windows(spec, self._names, Judging(self._analyst, self._ahead, self._candidates))
         self._watermarks = [NO_TIME] * spec.ledger_partitions
         self._missing = set(range(spec.ledger_partitions))
 
@@ -55,6 +58,8 @@ class Judge:
             return []
         partition = chunks[-1].ledger_partition
         changes, stood = self._shares.take(chunks), self._watermarks[partition]
+        for chunk in chunks:
+            self._candidates.take(getattr(chunk, 'samples', ()), [self._names.group_number(group) for group in chunk.groups])
         if stood > self._windows.watermark:
             self._ahead.take(stood, changes)
         self._watermarks[partition] = max(stood, chunks[-1].watermark)
@@ -66,6 +71,7 @@ class Judge:
         rows = self._windows.close_round(self._shares.drain(), moment, quiet=quiet)
         self._shares.free(moment.watermark)
         self._ahead.forget(moment.watermark)
+        self._candidates.forget(moment.watermark)
         return rows
 
     def dump(self) -> dict[str, object]:
@@ -85,6 +91,7 @@ class Judge:
             "windows": self._windows.dump(),
             "analyst": self._analyst.dump(),
             "ahead": self._ahead.dump(),
+            "candidates": self._candidates.dump(),
         }
 
     @classmethod
@@ -142,6 +149,7 @@ class Judge:
         self._names.load(state["names"])
         self._shares.load(state["shares"])
         self._ahead.load(state["ahead"])
+        self._candidates.load(state["candidates"])
 
     @property
     def applied(self) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from streams.ledger.times import rfc3339
 from streams.quality.class_details import class_details
 from streams.quality.drift.finding import Finding, Kind
 from streams.quality.measures import WindowMeasures, class_measures, window_measures
+from streams.quality.samples import SampleRow
 from streams.quality.spec import format_length
 from streams.quality.table import Margins
 
@@ -215,6 +216,11 @@ class RowWriter:
         if finding.incident is not None:
             row.value["incident"] = _time(finding.incident)
         return row
+
+    def sample(self, sample: SampleRow) -> OutputRow:
+        """The row of a prediction worth a look."""
+        row = self.of(Stream.SAMPLES, (), sample)
+        return row._replace(key=sample.key)
 
     def _start(self, stream: Stream) -> dict[str, object]:
         value = self._identity.copy()

@@ -10,13 +10,13 @@ from streams.ledger.cells import CellKind
 from streams.ledger.spec import NO_TIME
 from streams.ledger.times import rfc3339
 from streams.quality.aged import FINAL, NOT_TOLD, told_before
-from streams.quality.ahead import Late, without
+from streams.quality.ahead import Ahead, without
 from streams.quality.analyst import Analyst
 from streams.quality.calibration import calibration_bins
 from streams.quality.counted import Counted
 from streams.quality.delay_rows import delay_bins
 from streams.quality.details import SHIFT, UNLABELLED, of_kind, subtracted
-from streams.quality.drift.finding import Finding
+from streams.quality.drift.finding import Finding, Kind, Level
 from streams.quality.gather import gather
 from streams.quality.groups import compare_groups
 from streams.quality.label_quality import label_sources
@@ -33,6 +33,7 @@ from streams.quality.rows import (
     Stream,
     maturity_view,
 )
+from streams.quality.samples import DRIFTED_CLASS, DRIFTED_GROUP, Candidates, Drifted
 from streams.quality.scoring import score_measures
 from streams.quality.spec import QualitySpec
 from streams.quality.table import Delta, changed_classes, margins_of
@@ -53,36 +54,38 @@ class Turn(NamedTuple):
     told_at_ms: int | None
 
 
+class Judging(NamedTuple):
+    """What windows are judged with, besides their own counts."""
+
+    analyst: Analyst
+    ahead: Ahead
+    candidates: Candidates
+
+
 class WindowRows:
     """Judges and tells one window in one round; segments in the order of `views`, then `groups`."""
 
     def __init__(
-        self,
-        spec: QualitySpec,
-        names: Names,
-        analyst: Analyst,
-        key: Key,
-        life: Life,
-        turn: Turn,
-        moment: Moment,
-        late: Late | None,
+        self, spec: QualitySpec, names: Names, judging: Judging, key: Key, life: Life, turn: Turn, moment: Moment
     ) -> None:
-        self._spec, self._names, self._analyst, self._life, self._turn = spec, names, analyst, life, turn
+        self._spec, self._names, self._analyst, self._life, self._turn = spec, names, judging.analyst, life, turn
+        self._candidates = judging.candidates
+        self._late = judging.ahead.late(*key) if turn.settles else None
         number, w, start = key
         self._place, self._start = (number, w), start
         window = spec.windows[w]
         self._end = start + window.size_ms
         self._line: Line = names.lines[number]
-        self._watched = analyst.watches(w)
+        self._watched = self._analyst.watches(w)
         self._detailed = not (window.bucket_ms % spec.detail_ms or window.origin_ms % spec.detail_ms)
         self._moment = moment
-        self._late = late
         self._named: dict[str, list[str]] = {d: [] for d in spec.dimensions}
         self._at = Place(self._line.model, self._line.version, ALL, window.name, start, self._end)
         self._writer = RowWriter(self._at, turn.status, moment)
         self._whole: Counted | None = None
         self._groups: dict[str, list[tuple[str, Counted]]] = {d: [] for d in spec.dimensions}
         self._folded: dict[str, int] = {}
+        self._drifted: list[Drifted] = []
 
     def segment(
         self, view: View, cells: Iterable[tuple[int, int]], emptied: set[int] | None, *, quiet: bool
@@ -121,6 +124,7 @@ class WindowRows:
         if turn.settles:
             judged = self._judged(view) or counts
             findings = self._analyst.judge(self._place, view.segment, self._start, self._end, judged)
+            self._blame(view.segment, findings)
         if every and turn.turned and turn.status is Status.FINAL:
             self._analyst.mature(self._place, self._start, counts)
             life.outlook = FINAL
@@ -145,11 +149,29 @@ class WindowRows:
             return None
         return gather(without(view.everything(), cells), subtracted(view.details(), [details]), self._names)
 
-    def groups(self) -> list[OutputRow]:
-        """The rows that compare the segments told before, by dimension; none between settled and final."""
-        if not self._turn.turned or self._turn.status is Status.OPEN or self._whole is None:
+    def _blame(self, segment: str, findings: list[Finding]) -> None:
+        """Remember what drifted, for samples of it."""
+        for finding in findings:
+            if finding.level != Level.ALARM or finding.kind not in {Kind.PERFORMANCE, Kind.CONFUSION}:
+                continue
+            if segment != ALL and not segment.endswith(f"={OTHER}"):
+                self._drifted.append(Drifted(DRIFTED_GROUP, segment))
+            elif segment == ALL and finding.subject is not None:
+                self._drifted.append(Drifted(DRIFTED_CLASS, finding.subject))
+
+    def of_all_segments(self, *, quiet: bool) -> list[OutputRow]:
+        """What is told when all segments were: groups and samples; nothing between settled and final."""
+        if not self._turn.turned or self._turn.status is Status.OPEN:
             return []
         self._writer.turn_to(ALL)
+        samples = self._candidates.told(*self._place, self._start, self._drifted)
+        if quiet:
+            return []
+        return [*self._group_rows(), *(self._writer.sample(sample) for sample in samples)]
+
+    def _group_rows(self) -> list[OutputRow]:
+        if self._whole is None:
+            return []
         spec = self._spec.settings.groups
         return [
             self._writer.of(Stream.GROUPS, (d,), compare_groups(d, groups, self._whole, self._folded.get(d, 0), spec))

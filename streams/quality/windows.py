@@ -17,8 +17,6 @@ from heapq import heapify, heappop, heappush
 from typing import Any
 
 from streams.ledger.spec import NO_TIME
-from streams.quality.ahead import Ahead
-from streams.quality.analyst import Analyst
 from streams.quality.buckets import Bucket, BucketChange, Round, add_up, contents, no_change
 from streams.quality.decayed_rows import decayed_rows
 from streams.quality.details import UNLABELLED
@@ -30,18 +28,17 @@ from streams.quality.shares import Changes
 from streams.quality.spec import QualitySpec, WindowSpec
 from streams.quality.table import split
 from streams.quality.views import View, views
-from streams.quality.window_rows import Turn, WindowRows
+from streams.quality.window_rows import Judging, Turn, WindowRows
 
 
 class Windows:
     """The windows of every model version of a judge, and the watermark of the last round."""
 
-    def __init__(self, spec: QualitySpec, names: Names, analyst: Analyst, ahead: Ahead) -> None:
+    def __init__(self, spec: QualitySpec, names: Names, judging: Judging) -> None:
         self.watermark = NO_TIME
         self._spec = spec
         self._names = names
-        self._analyst = analyst
-        self._ahead = ahead
+        self._judging = judging
         self._ages = [() if window.half_life_ms else AGES_MS for window in spec.windows]
         self._buckets: dict[tuple[int, int], dict[int, Bucket]] = {}  # (line, window spec) -> start -> bucket
         self._lives: dict[Key, Life] = {}
@@ -83,7 +80,7 @@ class Windows:
                 final.append(key)
         for key in final:
             self._forget(key)
-        self._analyst.forget(moment.watermark)
+        self._judging.analyst.forget(moment.watermark)
         return rows
 
     def dump(self) -> dict[str, object]:
@@ -202,8 +199,7 @@ class Windows:
         change = add_up(changes, len(spec.dimensions)) if changes else no_change(len(spec.dimensions))
         rows: list[OutputRow] = []
         inside = self._inside(number, w, start)
-        late = self._ahead.late(number, w, start) if turn.settles else None
-        told = WindowRows(spec, self._names, self._analyst, key, life, turn, moment, late)
+        told = WindowRows(spec, self._names, self._judging, key, life, turn, moment)
         for view in views(
             inside,
             change,
@@ -223,8 +219,7 @@ class Windows:
                 cells += _others(view, inside)
             emptied = life.emptied.get(view.segment, set()) if turn.turned else None
             rows += told.segment(view, cells, emptied, quiet=quiet)
-        if not quiet:
-            rows += told.groups()
+        rows += told.of_all_segments(quiet=quiet)
         life.unsaid = False
         return rows
 
@@ -242,6 +237,8 @@ class Windows:
         told_at = age
         if status is Status.FINAL:
             told_at = self._final_ms(line, self._spec.windows[w])
+        elif life.unsaid and self.watermark >= end:
+            told_at = self.watermark - end  # it was not there at the ages before
         elif settles:
             told_at = self._names.lines[line].timing.settle_ms
         return Turn(status, status is not life.status, settles, age, told_at)
