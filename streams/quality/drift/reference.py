@@ -4,7 +4,8 @@ The first windows are pooled and then frozen: a baseline that learns would learn
 pooled over the last weeks, of windows judged quiet only. The reference also keeps how much its windows vary.
 
 Size of the state: while it is collected, the counts of `max(windows, 20)` windows; then their sum. With hours of the
-week besides one sum for each of at most 168 hours and `weeks + 1` weeks. Of each the cells that are not 0, 16 bytes.
+week besides one sum for each of at most 168 hours and `weeks + 1` weeks. Of each the cells that are not 0, 16 bytes:
+with `auto` at most 13 MB, since it leaves out an hour with more than `MOST_CELLS`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,9 @@ Among = Callable[[Sequence[Tally]], Sequence[Pairs]]
 
 HOUR_MS = 3_600_000
 WEEK_MS = 168 * HOUR_MS
+MOST_CELLS = 1_000
+"""Counts that an hour of the week may have before `auto` does without."""
+
 RECENT = 168
 """Windows whose spread around their hour of the week is remembered."""
 
@@ -144,11 +148,19 @@ class Reference:
                     recent.append(pair)
                     del recent[:-RECENT]
         if quiet and self._by_week and window.end_ms - window.begin_ms <= WEEK_MS:
-            hour = self._weeks.setdefault(window.begin_ms % WEEK_MS // HOUR_MS, {})
-            week = window.begin_ms // WEEK_MS
-            hour[week] = pool([hour[week], window]) if week in hour else window
-            for old in sorted(hour)[: -self._spec.weeks - 1]:
-                del hour[old]
+            self._remember(window)
+
+    def _remember(self, window: Pool) -> None:
+        """Add a window to its hour of the week."""
+        hour = self._weeks.get(window.begin_ms % WEEK_MS // HOUR_MS, {})
+        week = window.begin_ms // WEEK_MS
+        added = pool([hour[week], window]) if week in hour else window
+        # nobody asked for the hour of the week: where it would cost a lot, the first windows have to do
+        if self._spec.kind is ReferenceKind.AUTO and len(added.counts.code) > MOST_CELLS:
+            return
+        self._weeks.setdefault(window.begin_ms % WEEK_MS // HOUR_MS, hour)[week] = added
+        for old in sorted(hour)[: -self._spec.weeks - 1]:
+            del hour[old]
 
     def _collect(self, collected: list[Pool], window: Pool) -> None:
         collected.append(window)

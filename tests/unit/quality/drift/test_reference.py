@@ -123,6 +123,19 @@ def test_the_state_of_the_hours_of_the_week_is_bounded() -> None:
     assert len(state["recent"]["prediction"]) == 168 * 16
 
 
+def test_auto_does_without_the_hour_of_the_week_where_it_would_be_large() -> None:
+    names = tuple(f"c{i:04d}" for i in range(1_001))
+    for k, kind, reference in (
+        (1_000, ReferenceKind.AUTO, "hour_of_week"),
+        (1_001, ReferenceKind.AUTO, "first"),
+        (1_001, ReferenceKind.HOUR_OF_WEEK, "hour_of_week"),
+    ):
+        series = Series(ReferenceSpec(kind, windows=1, weeks=1))
+        window = Counted(names[:k], Cells.none(), np.ones(k, np.int64))
+        found = [judged(series, [window], week * WEEK)[0]["prediction"] for week in range(2)]
+        assert found[-1].reference == reference
+
+
 def test_the_spread_around_the_hour_of_the_week_is_that_of_windows_before() -> None:
     series = Series(ReferenceSpec(ReferenceKind.HOUR_OF_WEEK, weeks=1))
     chance = np.random.default_rng(1)
