@@ -16,8 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.ledger.spec import Timing
+from streams.quality.aged import Age
 from streams.quality.judge import Judge
-from streams.quality.rows import OutputRow
+from streams.quality.maturing.outlook import Outlook
+from streams.quality.rows import OutputRow, Stream
+from streams.quality.scoring import ScoreMeasures
 from streams.quality.spec import QualitySpec, parse_window
 from tests.support.judged import LONG, PANE, Rows, newest, random_histories, records, spec_of
 
@@ -73,6 +76,10 @@ def is_of(row: OutputRow, spec: QualitySpec) -> bool:
     return any(w.name == row.value["window"] and w.last_start(start) == start for w in spec.windows)
 
 
+TABLES = {Stream.WINDOWS, Stream.CLASSES, Stream.CONFUSION}
+TAKEN_AT_AGES = {*Age._fields, *ScoreMeasures._fields, *Outlook._fields}
+
+
 class Whole:
     """Which windows can be shown, from what every spec before forgot, pane by pane."""
 
@@ -101,11 +108,15 @@ def something(row: dict[str, Any]) -> bool:
 
 
 def compared(rows: Rows, *, final: bool) -> dict[Key, dict[str, Any]]:
-    """What must be the same: everything, but for the round, and but for what a row has from an earlier one."""
+    """What must be the same: everything, but for the round, and but for what a row has from an earlier one.
+
+    That is all that is taken at some ages, until windows are final, and what detectors find.
+    """
     result = {}
     for key, row in rows.items():
-        if something(row):
-            old = {"confusion": {"status"}, "classes": set() if final else STALE}.get(key[0], set())
+        if something(row) and (key[0] in TABLES if not final else key[0] != Stream.DRIFT):
+            taken = {} if final else {"classes": STALE, "windows": TAKEN_AT_AGES}
+            old = {"confusion": {"status"}, **taken}.get(key[0], set())
             result[key] = {k: v for k, v in row.items() if k not in {"revision", "watermark", *old}}
     return result
 

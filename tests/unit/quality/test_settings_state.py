@@ -73,9 +73,7 @@ def test_other_settings_are_another_judge_that_can_take_over(change: dict[str, A
     assert Judge.adopt(other, 0, state).spec == other
 
 
-@pytest.mark.parametrize(
-    "change", [{"detail_ms": PANE}, {"label_time": False}, {"maturities_ms": (PANE,)}], ids=str
-)
+@pytest.mark.parametrize("change", [{"detail_ms": PANE}, {"label_time": False}, {"maturities_ms": (PANE,)}], ids=str)
 def test_a_state_of_other_counts_cannot_be_taken_over(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="of another ledger"):
         Judge.adopt(replace(SPEC, **change), 0, stored(SPEC))
