@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from streams.formats.columns import Group
 from streams.formats.reasons import Kind, Reason
 from streams.ledger.position import offset_of
+from streams.ledger.scores import Scores, score_type
 
 MAGIC = b"QL2"
 MAX_RECORD_BYTES = 500_000
@@ -26,7 +27,8 @@ class Block:
     `hashes` (n, 2), `time` and `position` (n,) as int64, `cls` indexes `classes` (NO_CLASS: deletion). Predictions
     have `group` (indexes `groups`) and `confidence`; labels have `rank`, `delivered` (ms) and `label_source` (indexes
     `label_sources`, where "" says that a label names none). `rejected` are records of the source that intake could not
-    decode, with their positions; `skipped` counts records lost to a retention gap in the range.
+    decode, with their positions; `skipped` counts records lost to a retention gap in the range. `scores` are those
+    that predictions keep, of `score_classes`; None where they keep none.
     """
 
     kind: Kind
@@ -48,6 +50,8 @@ class Block:
     rejected: list[tuple[int, Reason]] = field(default_factory=list)
     skipped: int = 0
     config_hash: str = ""
+    scores: Scores | None = None
+    score_classes: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.time)
@@ -66,6 +70,7 @@ class Block:
             self.delivered[keep] if label else self.delivered, self.label_source[keep] if label else self.label_source,
             self.label_sources,
             [r for r in self.rejected if begin <= r[0] < end], skipped, self.config_hash,
+            None if self.scores is None else self.scores[keep], self.score_classes,
         )  # fmt: skip
 
 
@@ -128,6 +133,8 @@ class _BlockHeader(msgspec.Struct, array_like=True):
     rejected: list[tuple[int, Reason]]
     skipped: int
     config_hash: str
+    keep_scores: int
+    score_classes: list[str]
 
 
 class _Writer(msgspec.Struct, tag="progress"):
@@ -152,12 +159,15 @@ def encode(record: Record) -> bytes:
         _BlockHeader(
             record.kind, record.source, record.begin, record.end, len(record), record.classes,
             [(g.model, g.version, g.segments) for g in record.groups], record.label_sources, record.rejected,
-            record.skipped, record.config_hash,
+            record.skipped, record.config_hash, 0 if record.scores is None else record.scores["cls"].shape[1],
+            record.score_classes,
         )
     )  # fmt: skip
     columns = _PREDICTION if record.kind is Kind.PREDICTION else _LABEL
     parts = [MAGIC + b"B", len(head).to_bytes(4, "little"), head]
     parts += [getattr(record, name).astype(dtype, copy=False).tobytes() for name, dtype in columns]
+    if record.scores is not None:
+        parts.append(record.scores.tobytes())
     return b"".join(parts)
 
 
@@ -177,9 +187,11 @@ def decode(data: bytes) -> Record:
         at += column.nbytes
         columns[name] = column.reshape(-1, 2) if name == "hashes" else column
     groups = [Group(m, v, tuple(s)) for m, v, s in h.groups]
+    scores = np.frombuffer(data, score_type(h.keep_scores), h.rows, at) if h.keep_scores else None
     return Block(
         h.kind, h.source, h.begin, h.end, classes=h.classes, groups=groups, label_sources=h.label_sources,
-        rejected=h.rejected, skipped=h.skipped, config_hash=h.config_hash, **columns,
+        rejected=h.rejected, skipped=h.skipped, config_hash=h.config_hash, scores=scores,
+        score_classes=h.score_classes, **columns,
     )  # fmt: skip
 
 

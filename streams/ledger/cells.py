@@ -82,7 +82,7 @@ def pack(kind: CellKind, a: int = 0, b: int = 0, c: int = 0) -> int:
     return int(kind) << KIND_SHIFT | c << C_SHIFT | a << A_SHIFT | b
 
 
-def codes(kind: CellKind | Ints, c: Ints | int, a: Ints, b: Ints) -> Ints:
+def codes(kind: CellKind | Ints, c: Ints | int, a: Ints, b: Ints | int) -> Ints:
     """The codes of cells, as columns."""
     return kind << KIND_SHIFT | c << C_SHIFT | a << A_SHIFT | b
 

@@ -6,16 +6,20 @@ chunk, and every cell in exactly one.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.formats.columns import Group
 from streams.ledger.blocks import MAX_RECORD_BYTES
 from streams.ledger.cell_table import Cells
 from streams.ledger.counts import GROUP_BITS
 from streams.ledger.flush import Flush, local_names
 from streams.ledger.names import Names
+from streams.ledger.samples import Sample
 
 Ints = NDArray[np.int64]
 
@@ -23,6 +27,7 @@ _CELL_BYTES = 16
 _SLOT_BYTES = 20
 _NAME_BYTES = 5  # the length before a text
 _GROUP_BYTES = 2 * _NAME_BYTES + 9  # the lengths of its lists, the time of its newest label
+_SAMPLE_BYTES = 90  # of one sample without its names
 _HEADER_BYTES = 300  # numbers, the magic word and the hash of the configuration
 
 
@@ -49,12 +54,15 @@ class Slots:
         return self.keys[first:last], bounds, cells
 
 
-def cut(empty: Flush, slots: Slots, names: Names, newest_ms: list[int]) -> list[Flush]:
+def cut(empty: Flush, slots: Slots, samples: list[Sample], names: Names, newest_ms: list[int]) -> list[Flush]:
     """The chunks of a flush, at least one, each within MAX_RECORD_BYTES; the last says so.
 
-    `empty` has what all chunks say of the flush, `newest_ms` by group when its newest label was known.
+    `empty` has what all chunks say of the flush, `newest_ms` by group when its newest label was known. Samples have
+    chunks of their own.
     """
-    chunks = list(_halves(_Said(empty, names, newest_ms), slots, 0, int(slots.units[-1])))
+    said = _Said(empty, names, newest_ms)
+    chunks = list(_halves(said, slots, 0, int(slots.units[-1]))) if slots.units[-1] else []
+    chunks += _sampled(said, samples)
     for n, chunk in enumerate(chunks):
         chunk.chunk, chunk.last = n, n == len(chunks) - 1
     return chunks
@@ -79,6 +87,35 @@ def _halves(said: _Said, slots: Slots, begin: int, end: int) -> Iterator[Flush]:
     yield from _halves(said, slots, middle, end)
 
 
+def _sampled(said: _Said, samples: list[Sample]) -> Iterator[Flush]:
+    """Chunks of samples alone."""
+    empty, names, newest_ms = said
+    for some in _bounded(samples, names, _names_bytes(empty)):
+        groups = sorted({sample.group for sample in some})
+        place = {group: i for i, group in enumerate(groups)}
+        told = [msgspec.structs.replace(sample, group=place[sample.group]) for sample in some]
+        yield replace(
+            empty, groups=[names.groups[g] for g in groups], newest=[newest_ms[g] for g in groups], samples=told
+        )
+
+
+def _bounded(samples: list[Sample], names: Names, least: int) -> Iterator[list[Sample]]:
+    """Samples in lists that fit into a record each, with the names of their groups and `least` bytes more."""
+    some: list[Sample] = []
+    size, groups = least, set[int]()
+    for sample in samples:
+        more = _SAMPLE_BYTES + _text_bytes(sample.true, sample.predicted, sample.source)
+        group = _GROUP_BYTES + _text_bytes(*_texts(names.groups[sample.group]))
+        if some and size + more + (0 if sample.group in groups else group) > MAX_RECORD_BYTES:
+            yield some
+            some, size, groups = [], least, set()
+        some.append(sample)
+        size += more + (0 if sample.group in groups else group)
+        groups.add(sample.group)
+    if some:
+        yield some
+
+
 def _chunk(said: _Said, keys: Ints, bounds: Ints, code: Ints, count: Ints) -> Flush:
     empty, names, newest_ms = said
     groups, group = np.unique(keys & ((1 << GROUP_BITS) - 1), return_inverse=True)
@@ -94,5 +131,13 @@ def _names_bytes(chunk: Flush) -> int:
     """Bytes of everything but the columns, at most."""
     texts = [chunk.writer, chunk.config_hash, *chunk.classes, *chunk.sources]
     for group in chunk.groups:
-        texts += (group.model, group.version, *group.segments)
-    return _HEADER_BYTES + sum(len(t.encode()) + _NAME_BYTES for t in texts) + _GROUP_BYTES * len(chunk.groups)
+        texts += _texts(group)
+    return _HEADER_BYTES + _text_bytes(*texts) + _GROUP_BYTES * len(chunk.groups)
+
+
+def _texts(group: Group) -> tuple[str, ...]:
+    return group.model, group.version, *group.segments
+
+
+def _text_bytes(*texts: str) -> int:
+    return sum(len(text.encode()) + _NAME_BYTES for text in texts)

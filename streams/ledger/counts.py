@@ -19,12 +19,13 @@ from streams.ledger import sums
 from streams.ledger.cell_table import Cells, CellTable
 from streams.ledger.cells import NONE, CellKind, b_of, kind_of
 from streams.ledger.names import Names
+from streams.ledger.scores import score_bytes
 from streams.ledger.spec import GROUP_BITS as GROUP_BITS  # noqa: PLC0414 - the keys of slots are this module's
 from streams.ledger.spec import NO_TIME
 from streams.ledger.sums import Agreements, Corrections, Moves
 
 _WAITING_ROWS = 50_000
-"""Moves that wait to be summed, at most; they have about 50 bytes."""
+"""Moves that wait to be summed, at most; they have about 50 bytes, and the scores that are kept."""
 
 _ROW_BYTES = 50
 
@@ -47,12 +48,13 @@ class Counts:
         self._corrections: list[Corrections] = []
         self._agreements: list[tuple[Agreements, int]] = []
         self._rows = 0
+        self._row_bytes = _ROW_BYTES + score_bytes(names.spec.keep_scores)
         self._newest_ms = np.full(16, NO_TIME)
 
     @property
     def nbytes(self) -> int:
         """Bytes of all cells, about. Cheap: at hand at any time."""
-        return self._table.nbytes + _ROW_BYTES * self._rows
+        return self._table.nbytes + self._row_bytes * self._rows
 
     @property
     def slots(self) -> dict[int, dict[int, int]]:

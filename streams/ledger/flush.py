@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from streams.formats.columns import Group
 from streams.ledger.cells import NONE, SOURCE_BITS, CellKind, a_of, b_of, c_of, codes, kind_of
+from streams.ledger.samples import Sample
 
 MAGIC = b"QF2\0"
 
@@ -26,7 +27,8 @@ class Flush:
     empty. A slot may come in several chunks of a flush, each with some of its cells. Class numbers inside codes
     index `classes`, those of label sources `sources` ("": the label names none). `newest`, along `groups`, is the
     latest time (ms) of delivery, or of the event, of a label that counted in the group so far, NO_TIME where none did.
-    `watermark` is the partition's at `end`.
+    `watermark` is the partition's at `end`. `samples` are predictions worth a look of detail panes whose moment came
+    in the range; their `group` indexes `groups`.
     """
 
     ledger_partition: int
@@ -46,6 +48,7 @@ class Flush:
     config_hash: str = ""
     sources: list[str] = field(default_factory=list)
     newest: list[int] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
 
 
 _OF_CLASSES = np.zeros(max(CellKind) + 1, np.bool_)
@@ -73,6 +76,7 @@ class _Header(msgspec.Struct, array_like=True):
     sources: list[str]
     slots: int
     cells: int
+    samples: list[Sample]
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -85,7 +89,7 @@ def encode(flush: Flush) -> bytes:
         _Header(
             flush.ledger_partition, flush.begin, flush.end, flush.watermark, flush.writer, flush.chunk, flush.last,
             flush.config_hash, [(g.model, g.version, g.segments) for g in flush.groups], flush.newest, flush.classes,
-            flush.sources, len(flush.pane), len(flush.code),
+            flush.sources, len(flush.pane), len(flush.code), flush.samples,
         )
     )  # fmt: skip
     return b"".join((
@@ -117,7 +121,7 @@ def decode(data: bytes) -> Flush:
         h.partition, h.begin, h.end, h.watermark, [Group(m, v, tuple(s)) for m, v, s in h.groups], h.classes,
         pane.astype(np.int64, copy=False), group.astype(np.uint32, copy=False), bounds.astype(np.int64, copy=False),
         code.astype(np.int64, copy=False), count.astype(np.int64, copy=False), h.writer, h.chunk, h.last, h.config_hash,
-        h.sources, h.newest,
+        h.sources, h.newest, h.samples,
     )  # fmt: skip
 
 

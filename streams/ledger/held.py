@@ -3,7 +3,7 @@
 All rules are by data, so that neither order of arrival nor batch size shows in the counts:
 
 - A prediction is (id, model, version). The same again is a duplicate; a differing one a conflict, of which the
-  smallest (event time, class name, segments, confidence) counts, by retraction if it comes second.
+  smallest (event time, class name, segments, confidence, kept scores) counts, by retraction if it comes second.
 - A label counts for a prediction iff it lies within the horizon around the event and the watermark has not passed
   `event_time + horizon + slack`. The greatest (source rank, label time, class name) among them wins, of equal
   ones by different label sources the first; a deletion is the class *none*, which sorts above all names at its time.
@@ -26,6 +26,7 @@ from streams.ledger.counts import Counts
 from streams.ledger.known import Seconds, known_ms
 from streams.ledger.names import UNSEEN, Names
 from streams.ledger.rejects import JoinReject
+from streams.ledger.scores import NO_SCORES, score_type
 from streams.ledger.spec import MINUTE, NO_TIME
 from streams.ledger.sums import Moves
 from streams.ledger.table import Hashes, Rows, Slots, Table
@@ -59,6 +60,8 @@ PREDICTION_COLUMNS = {
     "label_source": np.uint8,
 }  # fmt: skip
 """`delivered` is when the counting label was delivered, s."""
+SAMPLE_COLUMNS = {"position": np.int64, "source": np.uint16}
+"""Where a prediction lies, so that people can find it; `source` is the source in Kafka."""
 LABEL_COLUMNS = {
     "time": np.int64, "position": np.int64, "life": np.uint32, "delivered": np.uint32, "cls": np.uint16,
     "source": np.uint16, "rank": np.uint8, "state": np.uint8, "label_source": np.uint8,
@@ -82,8 +85,13 @@ class Held:
         self.sources: list[str] = []
         self.ages = [(f"cls_{i}", age_ms) for i, age_ms in enumerate(names.spec.maturities_ms)]
         self.in_turn = bool(self.ages) or names.spec.label_time
-        known = {"known": np.uint32} if self.in_turn else {}  # when the counting label was known, s, 0: there is none
-        self.predictions = Table(PREDICTION_COLUMNS | known | {name: np.uint16 for name, _ in self.ages})
+        self.keeps_scores, self.samples = names.spec.keep_scores > 0, names.spec.samples > 0
+        columns: dict[str, Any] = PREDICTION_COLUMNS | {name: np.uint16 for name, _ in self.ages}
+        if self.in_turn:
+            columns["known"] = np.uint32  # when the counting label was known, s, 0: there is none
+        if self.keeps_scores:
+            columns["scores"] = score_type(names.spec.keep_scores)
+        self.predictions = Table(columns | (SAMPLE_COLUMNS if self.samples else {}))
         self.labels = Table(LABEL_COLUMNS)
         self.states = [0] * len(LabelState)
         self.tally: dict[Reason, int] = {}
@@ -184,6 +192,7 @@ class Held:
             p["label_source"].take(at),
             p["known"].take(at) if self.in_turn else np.zeros(0, np.uint32),
             self.at_ages(at),
+            p["scores"].take(at) if self.keeps_scores else NO_SCORES,
         )
 
     def at_ages(self, at: Slots) -> NDArray[np.uint16]:

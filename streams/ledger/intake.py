@@ -19,6 +19,7 @@ from streams.ledger import blocks
 from streams.ledger.blocks import MAX_RECORD_BYTES, Block, Progress, SourceProgress
 from streams.ledger.hashing import hash_keys, partition_of
 from streams.ledger.position import ROW_BITS, SourceId, start
+from streams.ledger.scores import packed, trimmed
 from streams.ledger.spec import LedgerSpec
 
 T = TypeVar("T")
@@ -181,6 +182,8 @@ class Intake:
         if state.kind is Kind.PREDICTION:
             block.group, block.groups = _trimmed(decoded.group.take(rows), decoded.groups)
             block.confidence = decoded.confidence.take(rows)
+            if decoded.kept is not None:
+                block.scores, block.score_classes = packed(decoded.kept, rows)
         else:
             block.rank = decoded.rank.take(rows)
             block.delivered = decoded.delivered.take(rows)
@@ -213,6 +216,8 @@ def encode_bounded(block: Block) -> list[bytes]:
         part.cls, part.classes = _trimmed(part.cls, part.classes)
         if part.kind is Kind.PREDICTION:
             part.group, part.groups = _trimmed(part.group, part.groups)
+            if part.scores is not None:
+                part.scores, part.score_classes = trimmed(part.scores, part.score_classes)
         else:
             part.label_source, part.label_sources = _trimmed(part.label_source, part.label_sources)
         out += encode_bounded(part)

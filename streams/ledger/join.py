@@ -12,21 +12,21 @@ from typing import Any, Self
 
 import numpy as np
 
-from streams.formats.columns import NO_CLASS
 from streams.formats.reasons import Kind, Reason
 from streams.ledger import blocks
 from streams.ledger.audit import Audit
+from streams.ledger.block_rows import Refused, label_rows, prediction_rows
 from streams.ledger.blocks import Advance, Block, Progress, Retire
 from streams.ledger.chunks import Slots, cut
 from streams.ledger.counts import GROUP_BITS, Counts
 from streams.ledger.endings import Endings
 from streams.ledger.flush import Flush, encode
 from streams.ledger.held import Held, LabelState
-from streams.ledger.known import seconds
-from streams.ledger.labels import LabelRows, add_labels
-from streams.ledger.names import REFUSED, Names
-from streams.ledger.predictions import PredictionRows, add_predictions
+from streams.ledger.labels import add_labels
+from streams.ledger.names import Names
+from streams.ledger.predictions import add_predictions
 from streams.ledger.rejects import JoinReject
+from streams.ledger.samples import Sample, samples
 from streams.ledger.spec import NO_TIME, LedgerSpec
 from streams.ledger.watermark import Watermark
 
@@ -65,6 +65,7 @@ class Join:
         self._books = _Refused()
         self._source_codes: dict[str, int] = {}
         self._endings = Endings(self.names)
+        self._samples: list[Sample] = []
 
     @property
     def watermark(self) -> int:
@@ -109,9 +110,12 @@ class Join:
         for key in sorted(self.counts.touched):
             group = self.names.groups[key & ((1 << GROUP_BITS) - 1)]
             by_judge[self.spec.tallies_partition(group)].append(key)
+        worth: list[list[Sample]] = [[] for _ in range(self.spec.tallies_partitions)]
+        for sample in self._samples:
+            worth[self.spec.tallies_partition(self.names.groups[sample.group])].append(sample)
         out: list[tuple[int, bytes]] = []
         for judge, keys in enumerate(by_judge):
-            out += [(judge, encode(chunk)) for chunk in self._chunks(keys, writer)]
+            out += [(judge, encode(chunk)) for chunk in self._chunks(keys, worth[judge], writer)]
         self.skip_flush()
         return out
 
@@ -121,6 +125,7 @@ class Join:
         self.counts.touched.clear()
         self.flushed = self.position
         self.flush_due = False
+        self._samples = []
         self._forget()
 
     def audit(self) -> Audit:
@@ -209,47 +214,25 @@ class Join:
             self._labels(block)
 
     def _predictions(self, block: Block) -> None:
-        if not len(block):
-            return
-        classes, groups = self.names.class_codes(block.classes), self.names.group_codes(block.groups)
-        cls, group = classes.take(block.cls), groups.take(block.group)
-        rows = PredictionRows(
-            self._source(block.source), block.hashes, block.time, group, cls, block.confidence, block.position,
-            block.time,
-        )  # fmt: skip
-        if REFUSED in classes or REFUSED in groups:
-            fits = (cls != REFUSED) & (group != REFUSED)
-            reasons = np.where(group == REFUSED, Reason.MODEL_LIMIT, Reason.CLASS_LIMIT)
-            self._refuse(block, np.flatnonzero(~fits), reasons.tolist())
-            rows = rows.some(np.flatnonzero(fits))
-        add_predictions(self.held, rows)
+        if len(block):
+            rows, refused = prediction_rows(block, self._source(block.source), self.names)
+            self._books.predictions += len(refused)
+            self._refuse(block, refused)
+            add_predictions(self.held, rows)
 
     def _labels(self, block: Block) -> None:
-        if not len(block):
-            return
-        codes = np.append(self.names.class_codes(block.classes), NO_CLASS)
-        cls = codes.take(np.where(block.cls == NO_CLASS, len(block.classes), block.cls))
-        sources = self.names.source_codes(block.label_sources)
-        rows = LabelRows(
-            self._source(block.source), block.hashes, block.time, cls, block.rank.astype(np.int64), block.position,
-            seconds(block.delivered), sources.take(block.label_source),
-        )  # fmt: skip
-        if REFUSED in codes:
-            fits = cls != REFUSED
-            self._refuse(block, np.flatnonzero(~fits), [Reason.CLASS_LIMIT] * len(block))
-            rows = rows.some(np.flatnonzero(fits))
-        add_labels(self.held, rows)
+        if len(block):
+            rows, refused = label_rows(block, self._source(block.source), self.names)
+            self._books.labels += len(refused)
+            self._refuse(block, refused)
+            add_labels(self.held, rows)
 
-    def _refuse(self, block: Block, rows: np.ndarray[Any, np.dtype[np.int64]], reasons: list[Reason]) -> None:
-        """Rows whose names do not fit within the limits of the partition."""
-        if block.kind is Kind.PREDICTION:
-            self._books.predictions += len(rows)
-        else:
-            self._books.labels += len(rows)
-        for r in rows.tolist():
+    def _refuse(self, block: Block, rows: Refused) -> None:
+        """Tell rows whose names do not fit within the limits of the partition."""
+        for r, reason in rows:
             a, b = block.hashes[r].tolist()
             self.held.rejects.append(
-                JoinReject(block.kind, block.source, int(block.position[r]), Reason(reasons[r]), f"{a:016x}{b:016x}")
+                JoinReject(block.kind, block.source, int(block.position[r]), reason, f"{a:016x}{b:016x}")
             )
 
     def _source(self, name: str) -> int:
@@ -267,6 +250,8 @@ class Join:
         after = self.time.advance()
         self.flush_allowed = True
         if after > before:
+            if self.spec.samples:
+                self._samples += samples(self.held, after)
             self.held.advance(after)
             pane = self.spec.pane_ms
             for timing in self.spec.timings:
@@ -279,15 +264,16 @@ class Join:
 
     # ------------------------------------------------------------------ flushes
 
-    def _chunks(self, keys: list[int], writer: str) -> list[Flush]:
+    def _chunks(self, keys: list[int], worth: list[Sample], writer: str) -> list[Flush]:
         """The chunks for one tallies partition; at least one, the last says so."""
         none = np.zeros(0, np.int64)
         empty = Flush(
             self.partition, self.flushed, self.position, self.watermark, [], [], none, none.astype(np.uint32),
             np.zeros(1, np.int64), none, none, writer, config_hash=self.spec.config_hash,
         )  # fmt: skip
-        slots = Slots(keys, self.counts.cells(keys))
-        return cut(empty, slots, self.names, self.counts.newest_ms) if keys else [empty]
+        if not keys and not worth:
+            return [empty]
+        return cut(empty, Slots(keys, self.counts.cells(keys)), worth, self.names, self.counts.newest_ms)
 
     def _forget(self) -> None:
         """Drop the counts of panes and details that are final: they are flushed and cannot change."""

@@ -35,6 +35,7 @@ class Names:
     label_sources: list[str] = field(default_factory=lambda: [""])  # "": the label names none
     pair_of: NDArray[np.int64] = field(default_factory=lambda: np.zeros(16, np.int64))  # (model, version) code
     horizon_ms: NDArray[np.int64] = field(default_factory=lambda: np.zeros(16, np.int64))
+    settle_ms: NDArray[np.int64] = field(default_factory=lambda: np.zeros(16, np.int64))
     final_ms: NDArray[np.int64] = field(default_factory=lambda: np.zeros(16, np.int64))
     longest_final_ms: int = 0  # over all models of the spec: what a label may wait for
     order: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(1 << 16, np.uint32))
@@ -53,8 +54,18 @@ class Names:
 
         `order[code]` sorts classes by the bytes of their names.
         """
+        return self._class_codes_within(names, self.spec.max_classes)
+
+    def scored_class_codes(self, names: list[str]) -> NDArray[np.int64]:
+        """The codes of classes that have a score; new ones are REFUSED from half of the limit on.
+
+        So that no score can take the place of a class that is predicted or labelled.
+        """
+        return self._class_codes_within(names, self.spec.max_classes // 2)
+
+    def _class_codes_within(self, names: list[str], most: int) -> NDArray[np.int64]:
         known = len(self.classes)
-        codes = [self._class_code(name) for name in names]
+        codes = [self._class_code(name, most) for name in names]
         if len(self.classes) > known:
             ranked = sorted(range(len(self.classes)), key=lambda c: self.classes[c].encode())
             self.order[ranked] = np.arange(len(ranked), dtype=np.uint32)
@@ -107,10 +118,10 @@ class Names:
             self.label_sources.append(name)
         return code
 
-    def _class_code(self, name: str) -> int:
+    def _class_code(self, name: str, most: int) -> int:
         code = self._class_codes.get(name)
         if code is None:
-            if len(self.classes) >= self.spec.max_classes:
+            if len(self.classes) >= most:
                 return REFUSED
             code = self._class_codes[name] = len(self.classes)
             self.classes.append(name)
@@ -131,12 +142,9 @@ class Names:
         code = self._group_codes[group] = len(self.groups)
         self.groups.append(group)
         if code == len(self.pair_of):
-            for column in ("pair_of", "horizon_ms", "final_ms"):
+            for column in ("pair_of", "horizon_ms", "settle_ms", "final_ms"):
                 setattr(self, column, np.resize(getattr(self, column), 2 * code))
         timing = self.spec.timing_of(group.model)
-        self.pair_of[code], self.horizon_ms[code], self.final_ms[code] = (
-            pair,
-            timing.horizon_ms,
-            timing.final_ms,
-        )
+        self.pair_of[code], self.horizon_ms[code] = pair, timing.horizon_ms
+        self.settle_ms[code], self.final_ms[code] = timing.settle_ms, timing.final_ms
         return code

@@ -5,6 +5,7 @@ counted: what the table, the counts and the audit hold in the end is the same as
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,14 @@ from streams.ledger.held import Held, Ints, minutes_up
 from streams.ledger.known import ranks, sequence
 from streams.ledger.labels import restate
 from streams.ledger.names import UNSEEN
+from streams.ledger.scores import NO_SCORES, Scores, content
 from streams.ledger.sums import Moves
 from streams.ledger.table import Hashes, Rows, Slots, crowded, repeats, rounds
 
 CROWD = 16
 """Rows of one id in a block that are taken in rounds."""
 
-Content = tuple[int, bytes, list[bytes], int]
+Content = tuple[int, bytes, list[bytes], int, tuple[int, list[tuple[bytes, int]]]]
 
 
 @dataclass(slots=True)
@@ -40,12 +42,14 @@ class PredictionRows:
     confidence: NDArray[np.uint16]
     position: Ints
     reach: Ints
+    scores: Scores | None  # None where the specification keeps none
 
     def some(self, i: Rows) -> "PredictionRows":
         """Some of the rows."""
         return PredictionRows(
             self.source, self.hashes.take(i, axis=0), self.time.take(i), self.group.take(i), self.cls.take(i),
             self.confidence.take(i), self.position.take(i), self.reach.take(i),
+            None if self.scores is None else self.scores.take(i),
         )  # fmt: skip
 
 
@@ -73,27 +77,27 @@ def add_predictions(held: Held, rows: PredictionRows) -> None:
 def _winners(held: Held, rows: PredictionRows, crowd: Rows) -> Rows:
     """Of rows on time, those that are still to be counted, at most one of an identity; the others are told here."""
     pair_of, column = held.names.pair_of, held.predictions.column
+    names = _content_columns(held)
     hashes = np.unique(rows.hashes[crowd], axis=0)
     row, slot = held.predictions.find(hashes)
     alive = held.prediction_alive(slot)
     best: dict[tuple[int, int, int], Content] = {}
     for r, s in zip(row[alive].tolist(), slot[alive].tolist(), strict=True):
         a, b = hashes[r].tolist()
-        content = _content(held, *(column[name][s] for name in ("time", "cls", "group", "confidence")))
-        best[a, b, int(pair_of[column["group"][s]])] = content
+        best[a, b, int(pair_of[column["group"][s]])] = _content(held, *(column[name][s] for name in names))
     stored = set(best)
     winner: dict[tuple[int, int, int], int] = {}
     duplicates, conflicts = list[int](), list[int]()
     rows.reach = rows.time.copy()
     pairs = pair_of[rows.group[crowd]].tolist()
     for r, (a, b), pair in zip(crowd.tolist(), rows.hashes[crowd].tolist(), pairs, strict=True):
-        content = _content(held, rows.time[r], rows.cls[r], rows.group[r], rows.confidence[r])
+        mine = _content(held, *(getattr(rows, name)[r] for name in names))
         key = (a, b, pair)
         old = best.get(key)
         if old is not None:
-            (duplicates if content == old else conflicts).append(r)
-        if old is None or content < old:
-            best[key] = content
+            (duplicates if mine == old else conflicts).append(r)
+        if old is None or mine < old:
+            best[key] = mine
             rows.reach[r] = rows.reach[winner.get(key, r)]  # the first one is the latest in event time
             winner[key] = r
     told_in_turn = {r for key, r in winner.items() if key in stored}  # they conflict with what is in the table
@@ -128,7 +132,7 @@ def _predictions_once(held: Held, rows: PredictionRows) -> None:
 def _repeated(held: Held, rows: PredictionRows, slot: Slots) -> None:
     """Predictions that are in the table, at `slot`: duplicates and conflicts, of which some replace what is there."""
     column = held.predictions.column
-    names = ("time", "cls", "group", "confidence")
+    names = _content_columns(held)
     same = np.ones(len(slot), np.bool_)
     for name in names:
         same &= column[name].take(slot) == getattr(rows, name)
@@ -158,6 +162,10 @@ def _write(held: Held, rows: PredictionRows, at: Slots | slice) -> None:
     column["label_cls"][at] = UNSEEN
     if held.in_turn:
         column["known"][at] = 0
+    if rows.scores is not None:
+        column["scores"][at] = rows.scores
+    if held.samples:
+        column["position"][at], column["source"][at] = rows.position, rows.source
     for name, _ in held.ages:
         column[name][at] = UNSEEN
     pair_row, label = _labels_of(held, rows.hashes)
@@ -167,6 +175,7 @@ def _write(held: Held, rows: PredictionRows, at: Slots | slice) -> None:
             rows.time, rows.group, rows.cls, np.full(n, NONE), rows.confidence, np.zeros(n, np.uint32),
             np.zeros(n, np.uint8), np.zeros(n if held.in_turn else 0, np.uint32),
             np.full((n, len(held.ages)), UNSEEN, np.uint16),
+            NO_SCORES if rows.scores is None else rows.scores,
         )  # fmt: skip
         held.counts.move(moves, 1)
         return
@@ -179,10 +188,16 @@ def _write(held: Held, rows: PredictionRows, at: Slots | slice) -> None:
     restate(held, rows.hashes[np.unique(pair_row)])
 
 
-def _content(held: Held, time: int, cls: int, group: int, confidence: int) -> Content:
+def _content_columns(held: Held) -> tuple[str, ...]:
+    """The columns that `_content` is made of, in its order."""
+    return ("time", "cls", "group", "confidence", "scores")[: 5 if held.keeps_scores else 4]
+
+
+def _content(held: Held, time: int, cls: int, group: int, confidence: int, scores: Any = None) -> Content:
     """What decides between differing predictions of one identity: names, never codes."""
     segments = [v.encode() for v in held.names.groups[int(group)].segments]
-    return int(time), held.names.classes[int(cls)].encode(), segments, int(confidence)
+    kept = (0, []) if scores is None else content(scores, held.names.classes)
+    return int(time), held.names.classes[int(cls)].encode(), segments, int(confidence), kept
 
 
 def _choose(held: Held, slots: Slots, pair_row: Rows, label: Slots) -> None:

@@ -10,6 +10,8 @@ NO_TIME = -(1 << 62)
 GROUP_BITS = 20
 """Bits of a group's number within the key of a slot."""
 
+MAX_KEPT_SCORES = 16
+
 MAX_GROUPS = (1 << GROUP_BITS) - 1
 
 SECOND = 1_000
@@ -43,6 +45,8 @@ class LedgerSpec:
     `detail_ms`, a multiple of the pane, is the grain of everything but the confusion table (`cells.py`). `positive`
     names the class whose scores are binned (two classes: the other one's score is what is left). `label_time` counts
     also by the time at which labels were known, `maturities_ms` also what was known at these label ages, ascending.
+    `keep_scores` (0 to 16) scores are held of each prediction. `samples` predictions are told for each detail pane,
+    group, reason and true class (`samples.py`), 0: none.
     """
 
     partitions: int = 8
@@ -64,6 +68,10 @@ class LedgerSpec:
     positive: str | None = None
     label_time: bool = False
     maturities_ms: tuple[int, ...] = ()
+    keep_scores: int = 0
+    samples: int = 0
+    sample_confident: float = 0.9
+    sample_near: float = 0.02
     privacy_key: str = field(default="", repr=False)  # set: ids are hashed with it; only its digest is pinned
     config_hash: str = ""
 
@@ -75,6 +83,8 @@ class LedgerSpec:
             raise ValueError(f"detail_ms of {self.detail_ms} is not a multiple of the pane of {self.pane_ms} ms")
         if any(age < 0 for age in self.maturities_ms) or list(self.maturities_ms) != sorted({*self.maturities_ms}):
             raise ValueError("maturities_ms must be label ages of at least 0, ascending, each once")
+        if not 0 <= self.keep_scores <= MAX_KEPT_SCORES:
+            raise ValueError(f"keep_scores of {self.keep_scores} is not within 0 to {MAX_KEPT_SCORES}")
 
     def timing_of(self, model: str) -> Timing:
         """The timing of a model: its own or the default."""

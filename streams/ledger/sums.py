@@ -4,7 +4,7 @@ A move adds (+1) or retracts (-1) one prediction. What it adds to is the same wh
 many blocks can wait and be summed together, and a retraction takes back exactly what was added.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,13 @@ from streams.ledger.cells import (
     codes,
     confidence_bin,
     delay_bin,
+    pack,
     positive_bin,
 )
 from streams.ledger.crosstab import CellSums, Crosstab, Ints, Signs, ranked, sum_by
 from streams.ledger.known import known_ms
 from streams.ledger.names import UNSEEN, Names
+from streams.ledger.scores import Scores, outcomes
 from streams.ledger.spec import GROUP_BITS, LedgerSpec
 
 
@@ -34,7 +36,8 @@ class Moves(NamedTuple):
     `time` is the event's (ms), `true` is NONE for an unlabelled prediction. `delivered` (s) and `source` say when
     the counting label came and who gave it, `known` (s) when that was known in the ledger's order, which is empty
     unless it is counted; they are read only where there is a label. `at_ages`, shape (n, ages), has the counting class
-    at each label age of the specification; UNSEEN and above is none.
+    at each label age of the specification; UNSEEN and above is none. `scores` are those that predictions keep, empty
+    where the specification keeps none.
     """
 
     time: Ints
@@ -46,6 +49,7 @@ class Moves(NamedTuple):
     source: NDArray[np.uint8]
     known: NDArray[np.uint32]
     at_ages: NDArray[np.uint16]
+    scores: NDArray[Any]
 
 
 class Corrections(NamedTuple):
@@ -127,6 +131,8 @@ def moved(moves: Moves, sign: Signs, names: Names) -> list[Sums]:
             by = np.flatnonzero(source)
             sources = source.take(by).astype(np.int64)
             found.append(labelled.some(by).cells(CellKind.LABELLED_BY, sources, len(names.label_sources)))
+        if spec.keep_scores:
+            found += _of_scores(labelled, moves.scores.take(late), moves.true.take(late))
         if spec.label_time:
             then = _first_pane(known_ms(moves.known.take(late), time) // spec.pane_ms, spec)
             then_keys, labelled.slot = ranked(then << GROUP_BITS | moves.group.take(late))
@@ -215,6 +221,27 @@ def _positive(rows: Crosstab, confidence: NDArray[np.uint16], positive: int) -> 
     upper, is_positive = np.divmod(at, 2)
     slot, bin_ = np.divmod(upper, POSITIVE_BINS)
     return slot, codes(CellKind.POSITIVE, 0, bin_, is_positive), n
+
+
+def _of_scores(rows: Crosstab, scores: Scores, true: Ints) -> list[CellSums]:
+    """RANK of the labelled predictions that keep scores; PROPER, BRIER and LOG_LOSS of those with all of them."""
+    of = outcomes(scores, true)
+    found: list[CellSums] = []
+    some = np.flatnonzero(of.rank >= 0)
+    if len(some):
+        most, slot = int(of.rank.max()) + 1, rows.slot.take(some)
+        index = slot * most + of.rank.take(some)
+        at, (n,) = sum_by(index, (int(slot.max()) + 1) * most, rows.sign.take(some))
+        found.append((at // most, codes(CellKind.RANK, 0, at % most, 0), n))
+    some = np.flatnonzero(of.proper)
+    if len(some):
+        slot, sign = rows.slot.take(some), rows.sign.take(some)
+        losses = sign * of.brier.take(some), sign * of.log_loss.take(some)
+        at, totals = sum_by(slot, int(slot.max()) + 1, sign, *losses)
+        for kind, n in zip((CellKind.PROPER, CellKind.BRIER, CellKind.LOG_LOSS), totals, strict=True):
+            there = np.flatnonzero(n)
+            found.append((at.take(there), np.full(len(there), pack(kind)), n.take(there)))
+    return found
 
 
 def _first_pane(pane: Ints, spec: LedgerSpec) -> Ints:

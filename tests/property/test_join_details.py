@@ -16,22 +16,30 @@ from streams.ledger.intake import Intake
 from streams.ledger.join import Join
 from streams.ledger.position import SourceId
 from streams.ledger.spec import SECOND, LedgerSpec, Timing
-from tests.support.details import DETAILS, Named, Recount, Slot, held_cells, told_slots
+from tests.support.details import Named, Recount, Slot, held_cells, told_slots
 from tests.support.ledger import Label, Prediction, Row, columns
 
 SPEC = LedgerSpec(
     partitions=2, tallies_partitions=2, pane_ms=10 * SECOND, detail_ms=30 * SECOND,
     timing=Timing(horizon_ms=60 * SECOND, slack_ms=100_000 * SECOND, settle_ms=10 * SECOND),
-    positive="b", label_time=True, maturities_ms=(0, 5 * SECOND, 45 * SECOND),
+    positive="b", label_time=True, maturities_ms=(0, 5 * SECOND, 45 * SECOND), keep_scores=2,
 )  # fmt: skip
 ORIGIN = 990 * SECOND
 SOURCES = ("", "human", "audit", "ätherisch")
 
 ids = st.integers(0, 3).map(lambda i: f"id-{i}")
 times = st.sampled_from([0, 1, 9_999, 10_000, 29_999, 30_000, 60_000, 60_001, 91_000]).map(lambda t: ORIGIN + t)
+kept = st.sampled_from([
+    ((), 0), ((("a", 45_000), ("b", 15_000)), 2_250_000_000), ((("b", 60_000),), 3_600_000_000),
+    ((("ç", 30_000), ("a", 18_000)), 0), ((("a", 60_000), ("ç", 1)), 3_599_000_000),
+    ((("b", 45_000), ("a", 15_000)), 2_250_000_000), ((("b", 45_000), ("a", 15_000)), 2_250_000_001),
+])  # fmt: skip
 predictions = st.builds(
-    Prediction, ids, times, st.sampled_from("abç"), st.sampled_from("12"), st.sampled_from("xy"),
-    st.sampled_from([None, 0.0, 0.37, 1.0]),
+    lambda name, time, cls, version, segment, confidence, kept: Prediction(
+        name, time, cls, version, segment, confidence, scores=kept[0], squares=kept[1]
+    ),
+    ids, times, st.sampled_from("abç"), st.sampled_from("12"), st.sampled_from("xy"),
+    st.sampled_from([None, 0.0, 0.37, 1.0]), kept,
 )  # fmt: skip
 delays = st.sampled_from([-5_000, 0, 999, 1_000, 5_000, 45_000, 300_000])
 labels = st.builds(
@@ -55,6 +63,7 @@ class Run:
         self.offsets = dict.fromkeys((s for sources in self.sources.values() for s in sources), 0)
         self.told: dict[Slot, dict[Named, int]] = {}
         self.newest: dict[Group, int] = {}
+        self.places: list[tuple[SourceId, int]] = []  # of every row
 
     def take(self, rows: list[Row]) -> None:
         """The rows, in their order, as the ledger has them."""
@@ -67,7 +76,9 @@ class Run:
             source = self.rng.choice(self.sources[kind])
             begin, self.offsets[source] = self.offsets[source], self.offsets[source] + end - at
             batch = list(enumerate(rows[at:end], begin))
-            self._say(self.intake.blocks(source, columns(batch), [], self.offsets[source], None))
+            self.places += [(source, offset) for offset, _ in batch]
+            decoded = columns(batch, self.spec.keep_scores)
+            self._say(self.intake.blocks(source, decoded, [], self.offsets[source], None))
             if self.rng.random() < 0.3:
                 self.tick()
             at = end
@@ -101,7 +112,7 @@ def test_every_kind_of_cell_is_a_recount_in_the_order_of_the_ledger(
     run.tick()
     expected = Recount(spec).take(rows)
     assert held_cells(run.joins) == expected.cells()
-    told = {(*slot, *cell): n for slot, cells in run.told.items() for cell, n in cells.items() if cell[0] in DETAILS}
+    told = {(*slot, *cell): n for slot, cells in run.told.items() for cell, n in cells.items()}
     assert told == expected.cells()
     assert {group: ms for group, ms in run.newest.items() if ms > 0} == expected.newest
     assert all(join.audit().balanced for join in run.joins)

@@ -21,7 +21,7 @@ from streams.quality.judge import Judge
 from tests.simulation.ledger_rows import ledger_rows
 from tests.simulation.logs import Row, RowKey, SimulationError
 from tests.simulation.world import World
-from tests.support.details import DETAILS, Named, Recount, Slot, cell_of, held_cells, told_slots
+from tests.support.details import Named, Recount, Slot, cell_of, held_cells, told_slots
 from tests.support.ledger import Cells, confusion, recount
 
 KEPT_BY_TIME = frozenset({"revision", "watermark", "corrected", "newest_label_at"})
@@ -107,7 +107,7 @@ def named(join: Join) -> NamedCells:
 def check_details(world: World, join: Join) -> None:
     """Every kind of cell of a ledger partition is a recount of its rows in its order, and so is its newest label."""
     expected = Recount(world.ledger_spec).take(ledger_rows(world, join.partition))
-    counted = Counter({cell: n for cell, n in held_cells([join]).items() if cell[2] in DETAILS})
+    counted = held_cells([join])
     cells = expected.cells()
     if counted != cells:
         raise SimulationError(f"details: {dict(counted - cells)} too many, {dict(cells - counted)} missing")

@@ -4,9 +4,11 @@ What is counted absolutely is worked out from the rows that are left in the end;
 group are events, so they are noted as the rows come.
 """
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import combinations
 
 from streams.formats.columns import CONFIDENCE_SCALE, NO_CONFIDENCE, Group
@@ -23,8 +25,6 @@ Cell = tuple[int, Group, CellKind, object, object, object]
 Slot = tuple[int, Group]
 Named = tuple[CellKind, object, object, object]
 """Kind, c, a and b."""
-
-DETAILS = frozenset(CellKind) - {CellKind.RANK, CellKind.PROPER, CellKind.BRIER, CellKind.LOG_LOSS}
 
 _OF_CLASSES = frozenset({
     CellKind.CONFUSION, CellKind.SCORED, CellKind.DELAY, CellKind.CORRECTED, CellKind.LABELLED_BY, CellKind.AGREEMENT,
@@ -47,15 +47,14 @@ def cell_of(code: int, classes: Sequence[str], sources: Sequence[str]) -> Named:
 
 
 def held_cells(joins: Iterable[Join]) -> Counter[Cell]:
-    """All cells of the kinds that are recounted here, by name."""
+    """All cells, by name."""
     cells: Counter[Cell] = Counter()
     for join in joins:
         names = join.names
         for key, slot in join.counts.slots.items():
             group = names.groups[key & ((1 << GROUP_BITS) - 1)]
             for code, n in slot.items():
-                if code >> 56 in DETAILS:
-                    cells[key >> GROUP_BITS, group, *cell_of(code, names.classes, names.label_sources)] += n
+                cells[key >> GROUP_BITS, group, *cell_of(code, names.classes, names.label_sources)] += n
     return cells
 
 
@@ -123,7 +122,7 @@ class Recount:
     def _predict(self, p: Prediction) -> None:
         key = p.id, p.model, p.version
         old = self.predictions.get(key)
-        if old is None or _content(p) < _content(old):
+        if old is None or content(p) < content(old):
             self.predictions[key] = p
             self._note(p)
 
@@ -172,6 +171,8 @@ class Recount:
                 score = p.fixed if p.cls == self.spec.positive else CONFIDENCE_SCALE - p.fixed
                 bin_ = min(score * 128 // CONFIDENCE_SCALE, 127)
                 yield p.time, CellKind.POSITIVE, 0, bin_, int(true == self.spec.positive), 1
+            for kind, rank, n in _of_scores(p, true):
+                yield p.time, kind, 0, rank, 0, n
         for i, age_ms in enumerate(self.spec.maturities_ms):
             then = [x for at_ms, x in turns if at_ms - p.time <= age_ms]
             if then and then[-1].cls is not None:
@@ -183,5 +184,26 @@ class Recount:
                 yield p.time, CellKind.AGREEMENT, (a.source, b.source), a.cls, b.cls, 1
 
 
-def _content(p: Prediction) -> tuple[int, bytes, bytes, int]:
-    return p.time, p.cls.encode(), p.segment.encode(), p.fixed
+def _of_scores(p: Prediction, true: str) -> Iterable[tuple[CellKind, int, int]]:
+    """Kind, a and count of the cells of kept scores."""
+    if not p.scores:
+        return
+    ranks = [name for name, _ in p.scores]
+    yield CellKind.RANK, ranks.index(true) + 1 if true in ranks else 0, 1
+    if p.squares:
+        of_true = Fraction(dict(p.scores).get(true, 0), CONFIDENCE_SCALE)
+        brier = Fraction(p.squares, CONFIDENCE_SCALE**2) - 2 * of_true + 1
+        log_loss = -math.log(max(float(of_true), 0.5 / CONFIDENCE_SCALE))
+        for kind, n in (
+            (CellKind.PROPER, 1),
+            (CellKind.BRIER, max(0, math.floor(brier * 10**6 + Fraction(1, 2)))),
+            (CellKind.LOG_LOSS, round(log_loss * 10**6)),
+        ):
+            if n:
+                yield kind, 0, n
+
+
+def content(p: Prediction) -> tuple[object, ...]:
+    """Of the predictions of one identity the smallest counts."""
+    scores = [(name.encode(), score) for name, score in p.scores]
+    return p.time, p.cls.encode(), p.segment.encode(), p.fixed, p.squares, scores

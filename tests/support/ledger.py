@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streams.formats.columns import CONFIDENCE_SCALE, NO_CLASS, NO_CONFIDENCE, Decoded, Group
+from streams.formats.columns import CONFIDENCE_SCALE, NO_CLASS, NO_CONFIDENCE, NO_KEPT, Decoded, Group, Kept
 from streams.formats.reasons import Kind
 from streams.ledger.cells import KIND_SHIFT, NONE, CellKind
 from streams.ledger.counts import GROUP_BITS
@@ -26,6 +26,8 @@ class Prediction:
     confidence: float | None = None
     model: str = "m"
     delivered: int = 0
+    scores: tuple[tuple[str, int], ...] = ()  # those that are kept, in fixed point
+    squares: int = 0
 
     @property
     def group(self) -> Group:
@@ -51,8 +53,8 @@ class Label:
 Row = Prediction | Label
 
 
-def columns(rows: Sequence[tuple[int, Row]]) -> Decoded:
-    """The decoded batch of rows (offset, row), all of one kind."""
+def columns(rows: Sequence[tuple[int, Row]], keep: int = 0) -> Decoded:
+    """The decoded batch of rows (offset, row), all of one kind; predictions keep `keep` scores."""
     kind = Kind.PREDICTION if not rows or isinstance(rows[0][1], Prediction) else Kind.LABEL
     classes: dict[str, int] = {}
     cls = [NO_CLASS if r.cls is None else classes.setdefault(r.cls, len(classes)) for _, r in rows]
@@ -72,12 +74,25 @@ def columns(rows: Sequence[tuple[int, Row]]) -> Decoded:
         )
         out.groups = list(groups)
         out.confidence = np.array([r.fixed for _, r in rows if isinstance(r, Prediction)], np.uint16)
+        out.kept = _kept([r for _, r in rows if isinstance(r, Prediction)], keep) if keep else None
     else:
         sources: dict[str, int] = {}
         labels = [r for _, r in rows if isinstance(r, Label)]
         out.rank = np.array([r.rank for r in labels], np.uint8)
         out.label_source = np.array([sources.setdefault(r.source, len(sources)) for r in labels], np.uint16)
         out.label_sources = list(sources)
+    return out
+
+
+def _kept(rows: list[Prediction], keep: int) -> Kept:
+    names = sorted({name for r in rows for name, _ in r.scores}, reverse=True)
+    out = Kept(
+        np.full((len(rows), keep), NO_KEPT, np.uint32), np.zeros((len(rows), keep), np.uint16),
+        np.array([r.squares for r in rows], np.uint32), names,
+    )  # fmt: skip
+    for i, r in enumerate(rows):
+        for rank, (name, p) in enumerate(r.scores):
+            out.codes[i, rank], out.scores[i, rank] = names.index(name), p
     return out
 
 

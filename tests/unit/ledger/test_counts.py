@@ -1,5 +1,6 @@
 """Counts of panes and details: what enters leaves again, and every way to sum counts what a loop counts."""
 
+import math
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from streams.formats.columns import CONFIDENCE_SCALE, NO_CONFIDENCE, Group
+from streams.formats.columns import CONFIDENCE_SCALE, NO_CLASS, NO_CONFIDENCE, Group
 from streams.ledger import counts as module
 from streams.ledger import crosstab
 from streams.ledger.cells import (
@@ -34,11 +35,12 @@ from streams.ledger.cells import (
 )
 from streams.ledger.counts import GROUP_BITS, Counts
 from streams.ledger.names import UNSEEN, Names
+from streams.ledger.scores import NO_SCORES, Scores, nothing
 from streams.ledger.spec import NO_TIME, LedgerSpec
 from streams.ledger.sums import Agreements, Corrections, Moves
 
 PLAIN = LedgerSpec(pane_ms=1_000, detail_ms=3_000)
-FULL = replace(PLAIN, positive="c2", label_time=True, maturities_ms=(1_000, 60_000, 10**9))
+FULL = replace(PLAIN, positive="c2", label_time=True, maturities_ms=(1_000, 60_000, 10**9), keep_scores=2)
 AT_ONCE = replace(FULL, detail_ms=1_000)
 Slots = dict[int, dict[int, int]]
 
@@ -65,7 +67,19 @@ def moves(rng: Random, n: int, seconds: int, spec: LedgerSpec) -> Moves:
         np.array([rng.randrange(4) for _ in range(n)], np.uint8),
         np.array([rng.randrange(2 * seconds) for _ in range(n * spec.label_time)], np.uint32),
         np.array([rng.choice((NONE, UNSEEN, 0, 1, 3)) for _ in range(n * ages)], np.uint16).reshape(n, ages),
+        scores(rng, n) if spec.keep_scores else NO_SCORES,
     )
+
+
+def scores(rng: Random, n: int) -> Scores:
+    """Kept scores: none, one or two of four classes; of some there is all that is needed for losses."""
+    found = nothing(n, 2)
+    for i in range(n):
+        some = rng.choice((0, 1, 2))
+        found["cls"][i, :some] = rng.sample(range(4), some)
+        found["p"][i, :some] = rng.choice((0, 1, 45_000, 60_000))
+        found["squares"][i] = rng.choice((0, 1, 2_250_000_000, 3_600_000_000)) if some else 0
+    return found
 
 
 def plain(given: list[Moves], spec: LedgerSpec) -> Slots:
@@ -102,6 +116,14 @@ def plain(given: list[Moves], spec: LedgerSpec) -> Slots:
                 if spec.positive and confidence != NO_CONFIDENCE:
                     score = confidence if predicted == 2 else 60_000 - confidence
                     add(CellKind.POSITIVE, min(score * 128 // 60_000, 127), int(true == 2))
+            if true != NONE and spec.keep_scores and m.scores["cls"][i, 0] != NO_CLASS:
+                kept = dict(zip(m.scores["cls"][i].tolist(), m.scores["p"][i].tolist(), strict=True))
+                add(CellKind.RANK, [*kept, true].index(true) + 1 if true in kept else 0)
+                if squares := int(m.scores["squares"][i]):
+                    p = kept.get(true, 0)
+                    add(CellKind.PROPER)
+                    add(CellKind.BRIER, n=max(0, math.floor((squares - 120_000 * p + 3_600_000_000) / 3600 + 0.5)))
+                    add(CellKind.LOG_LOSS, n=round(-1e6 * math.log(max(p, 0.5) / 60_000)))
             for c, cls in enumerate(m.at_ages[i].tolist()):
                 if cls < UNSEEN:
                     add(CellKind.MATURITY, predicted, cls, c)
@@ -150,9 +172,9 @@ def column(*values: int) -> NDArray[np.int64]:
 
 def one(time: int = 7_000, true: int = NONE, delivered: int = 0) -> Moves:
     """A prediction without score."""
-    nothing = np.array([NO_CONFIDENCE], np.uint16), np.array([delivered], np.uint32), np.zeros(1, np.uint8)
+    empty = np.array([NO_CONFIDENCE], np.uint16), np.array([delivered], np.uint32), np.zeros(1, np.uint8)
     none = np.zeros(0, np.uint32)
-    return Moves(column(time), column(0), column(1), column(true), *nothing, none, np.zeros((1, 0), np.uint16))
+    return Moves(column(time), column(0), column(1), column(true), *empty, none, np.zeros((1, 0), np.uint16), NO_SCORES)
 
 
 def test_a_prediction_without_score_or_label_has_no_detail() -> None:
@@ -239,7 +261,9 @@ def test_a_code_packs_four_numbers_and_gives_them_back() -> None:
     assert code[0] > 0
 
 
-@pytest.mark.parametrize("broken", [{"detail_ms": 1_500}, {"detail_ms": 0}, {"maturities_ms": (2, 1)}])
+@pytest.mark.parametrize(
+    "broken", [{"detail_ms": 1_500}, {"detail_ms": 0}, {"maturities_ms": (2, 1)}, {"keep_scores": 17}]
+)
 def test_a_detail_is_whole_panes_and_ages_ascend(broken: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"detail_ms|maturities_ms"):
+    with pytest.raises(ValueError, match=r"detail_ms|maturities_ms|keep_scores"):
         replace(PLAIN, **broken)
