@@ -68,6 +68,7 @@ def check(said: Finding) -> None:
     assert set(explained) <= set(numbers)
     for name in ("statistic", "cusum", "evidence", "psi", "prevalence_effect"):
         assert name in numbers or getattr(said, name) is None
+    assert said.p_value is None or 0 <= said.p_value <= 1
     assert (said.incident is None) == (said.incident_status is None)
     if said.level == "alarm":
         assert said.p_value is not None
