@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.formats.columns import Decoded
+from streams.formats.mapping import NO_NAME
 from streams.formats.reasons import Kind, Reason
 from streams.ledger import blocks
 from streams.ledger.blocks import MAX_RECORD_BYTES, Block, Progress, SourceProgress
@@ -187,7 +188,8 @@ class Intake:
         else:
             block.rank = decoded.rank.take(rows)
             block.delivered = decoded.delivered.take(rows)
-            block.label_source, block.label_sources = _trimmed(decoded.label_source.take(rows), decoded.label_sources)
+            sources = ["" if name == NO_NAME else name for name in decoded.label_sources]  # "": the label names none
+            block.label_source, block.label_sources = _trimmed(decoded.label_source.take(rows), sources)
         return block
 
 

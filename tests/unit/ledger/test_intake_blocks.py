@@ -7,6 +7,7 @@ import pytest
 
 from streams.formats.columns import NO_CLASS, Records
 from streams.formats.decoder import Decoder
+from streams.formats.mapping import NO_NAME
 from streams.formats.reasons import Kind, Reason
 from streams.formats.spec import default_mapping
 from streams.ledger import blocks, intake
@@ -93,6 +94,16 @@ def test_a_large_block_is_cut_into_records_that_join_and_lose_no_row(
         assert [r for p in parts for r in p.rejected] == block.rejected
         assert all(p.begin <= position < p.end for p in parts for position in p.position.tolist())
         assert all(p.begin <= position < p.end for p in parts for position, _ in p.rejected)
+
+
+def test_a_label_that_names_no_source_has_the_empty_one() -> None:
+    labels = [Label(f"x{i}", T, "a", source=NO_NAME if i % 2 else "crew") for i in range(20)]
+    sends = reading(Kind.LABEL).blocks(SOURCE, columns([*enumerate(labels)]), [], 20, T)
+    parts = [decoded(data) for _, data in sends]
+    named = {
+        int(p): part.label_sources[c] for part in parts for p, c in zip(part.position, part.label_source, strict=True)
+    }
+    assert named == {start(i): "" if i % 2 else "crew" for i in range(20)}
 
 
 def test_every_row_goes_to_the_partition_of_its_id_and_rubbish_to_that_of_its_source() -> None:
