@@ -75,6 +75,10 @@ def ledger_spec(document: Document) -> LedgerSpec:
         positive=document.classes.positive,
         label_time=LABEL_TIME in document.windows.views,
         maturities_ms=_maturities_ms(document),
+        keep_scores=document.scores.keep,
+        samples=document.samples.per_window,
+        sample_confident=document.samples.confident,
+        sample_near=document.samples.near,
         privacy_key=document.privacy_key,
     )
 

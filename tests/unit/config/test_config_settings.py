@@ -101,6 +101,13 @@ def test_groups_drift_samples_and_people() -> None:
     )
 
 
+def test_the_ledger_holds_what_scores_and_samples_need() -> None:
+    ledger = read("[scores]\nkeep = 3\n[samples]\nper_window = 4\nconfident = 0.75\nnear = 0.125\n").ledger
+    assert (ledger.keep_scores, ledger.samples) == (3, 4)
+    assert (ledger.sample_confident, ledger.sample_near) == (0.75, 0.125)
+    assert read("").ledger.keep_scores == 0
+
+
 def test_a_model_that_says_nothing_of_quality_has_no_settings() -> None:
     assert settings('[models.m]\nhorizon = "3d"').models == ()
     assert settings("[models.m.reference]\nweeks = 3").models == (("m", ModelSettings(ReferenceSpec(weeks=3))),)
