@@ -58,6 +58,11 @@ def calibration_bins(counted: Counted) -> list[CalibrationBin]:
     return [_row(one) for one in _bins(counted)]
 
 
+def emptied_bin(number: int) -> CalibrationBin:
+    """The row of a bin that has no prediction any more."""
+    return _row(_Bin(number, 0, 0, 0, 0))
+
+
 def _row(one: _Bin) -> CalibrationBin:
     edges = (one.bin / CONFIDENCE_BINS, (one.bin + 1) / CONFIDENCE_BINS)
     counts = (one.predictions, one.labelled, one.correct)

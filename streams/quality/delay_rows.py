@@ -1,7 +1,9 @@
 """The histogram of label delays of a window, as rows: of all classes together, and of each true class."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
+
+import numpy as np
 
 from streams.ledger.cells import DELAY_EDGES_MS
 from streams.quality.counted import Counted, Ints
@@ -11,6 +13,11 @@ MOST_DELAY_CLASSES = 50
 """With more classes the histogram is told for all of them together only."""
 
 _EDGES_S = [*(edge / 1000 for edge in DELAY_EDGES_MS), None]
+_BIN_AT = {edge: b for b, edge in enumerate(_EDGES_S)}
+_NONE: Ints = np.zeros(len(DELAY_EDGES_MS), np.int64)
+
+Place = tuple[str | None, int]
+"""A class (None: all) and the number of a bin."""
 
 
 class DelayBin(NamedTuple):
@@ -27,23 +34,32 @@ class DelayBin(NamedTuple):
     newest_label_at: str | None  # of the model version, in any window
 
 
-def delay_bins(counts: Counted, newest_label_at: str | None) -> list[DelayBin]:
-    """The bins with labels: of all classes, then of each class by name where these are not too many."""
-    if not len(counts.delays.n):
-        return []
-    rows = list(_bins(None, delay_counts(counts), newest_label_at))
+def delay_bins(counts: Counted, newest_label_at: str | None, told: Collection[Place] = ()) -> list[DelayBin]:
+    """The bins with labels, and those that were told before: of all classes, then by class where these are few."""
+    by_class: dict[str | None, set[int]] = {}
+    for cls, b in told:
+        by_class.setdefault(cls, set()).add(b)
+    labels: dict[str | None, Ints] = {None: delay_counts(counts)}
     if counts.k <= MOST_DELAY_CLASSES:
-        for name, of_class in zip(counts.classes, delay_counts_by_class(counts), strict=True):
-            rows += _bins(name, of_class, newest_label_at)
+        labels |= dict(zip(counts.classes, delay_counts_by_class(counts), strict=True))
+    classes = [None, *sorted(cls for cls in {*labels, *by_class} if cls is not None)]
+    rows: list[DelayBin] = []
+    for cls in classes:
+        rows += _bins(cls, labels.get(cls, _NONE), newest_label_at, by_class.get(cls, set()))
     return rows
 
 
-def _bins(cls: str | None, n: Ints, newest_label_at: str | None) -> Iterator[DelayBin]:
+def places(rows: Iterable[DelayBin]) -> list[Place]:
+    """Which bins some rows are of."""
+    return [(row.cls, _BIN_AT[row.delay_from_s]) for row in rows]
+
+
+def _bins(cls: str | None, n: Ints, newest_label_at: str | None, told: set[int]) -> Iterator[DelayBin]:
     labels = int(n.sum())
-    if not labels:
+    if not labels and not told:
         return
     p50, p90, p99 = said(delay_quantiles_s(n[None, :], (50, 90, 99))[0])
     for b, count in enumerate(n.tolist()):
         start = _EDGES_S[b]
-        if count and start is not None:
+        if (count or b in told) and start is not None:
             yield DelayBin(cls, start, _EDGES_S[b + 1], count, labels, p50, p90, p99, newest_label_at)

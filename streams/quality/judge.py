@@ -59,7 +59,9 @@ class Judge:
         partition = chunks[-1].ledger_partition
         changes, stood = self._shares.take(chunks), self._watermarks[partition]
         for chunk in chunks:
-            self._candidates.take(getattr(chunk, 'samples', ()), [self._names.group_number(group) for group in chunk.groups])
+            self._candidates.take(
+                getattr(chunk, "samples", ()), [self._names.group_number(group) for group in chunk.groups]
+            )
         if stood > self._windows.watermark:
             self._ahead.take(stood, changes)
         self._watermarks[partition] = max(stood, chunks[-1].watermark)

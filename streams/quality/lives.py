@@ -18,13 +18,23 @@ Key = tuple[int, int, int]
 """Line, index of the window spec, start of the window in ms."""
 
 
+class Told:
+    """Which rows of bins a window had when it settled: where they are empty when it is final, they say so."""
+
+    __slots__ = ("calibration", "delays")
+
+    def __init__(self) -> None:
+        self.calibration: dict[str, tuple[int, ...]] = {}  # segment -> bins
+        self.delays: list[tuple[str | None, int]] = []  # class (None: all), bin
+
+
 class Life:
     """What is remembered of the rows of a window; `status` is None before they are written (again, if `shown_before`).
 
     `unsaid` windows came with a state of another spec and are written as a whole in the next round.
     """
 
-    __slots__ = ("emptied", "outlook", "scores", "shown", "shown_before", "status", "unsaid")
+    __slots__ = ("emptied", "outlook", "scores", "shown", "shown_before", "status", "told", "unsaid")
 
     def __init__(self, dimensions: int) -> None:
         # segment -> classes whose row says nothing is left: it must not stay behind when all rows are written again,
@@ -35,6 +45,7 @@ class Life:
         self.unsaid = False
         self.shown_before = False
         self.outlook: Outlook | None = None  # of all predictions, at the last label age that was looked at
+        self.told = Told()
         self.scores: dict[str, tuple[int, ScoreMeasures]] = {}  # segment -> age (s) and what was taken then
 
 
@@ -54,6 +65,11 @@ def dump_lives(lives: Mapping[Key, Life]) -> dict[str, object]:
             if life.emptied
         ],
         "unsaid": [[i, life.shown_before] for i, life in every if life.unsaid],
+        "told": [
+            [i, [[segment, list(bins)] for segment, bins in life.told.calibration.items()], list(life.told.delays)]
+            for i, life in every
+            if life.told.calibration or life.told.delays
+        ],
         "scores": [
             [i, [[segment, age_s, *scores] for segment, (age_s, scores) in life.scores.items()]]
             for i, life in every
@@ -79,6 +95,9 @@ def load_lives(state: Mapping[str, Any], lines: int, windows: int, dimensions: i
         every[i].emptied = {segment: set(classes) for segment, classes in emptied}
     for i, shown_before in state["unsaid"]:
         every[i].unsaid, every[i].shown_before = True, bool(shown_before)
+    for i, calibration, delays in state["told"]:
+        every[i].told.calibration = {segment: tuple(bins) for segment, bins in calibration}
+        every[i].told.delays = [(cls, b) for cls, b in delays]
     for i, scores in state["scores"]:
         every[i].scores = {segment: (age_s, ScoreMeasures(*taken)) for segment, age_s, *taken in scores}
     for i, outlook in state["outlooks"]:

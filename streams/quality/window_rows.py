@@ -12,9 +12,9 @@ from streams.ledger.times import rfc3339
 from streams.quality.aged import FINAL, NOT_TOLD, told_before
 from streams.quality.ahead import Ahead, without
 from streams.quality.analyst import Analyst
-from streams.quality.calibration import calibration_bins
+from streams.quality.calibration import calibration_bins, emptied_bin
 from streams.quality.counted import Counted
-from streams.quality.delay_rows import delay_bins
+from streams.quality.delay_rows import delay_bins, places
 from streams.quality.details import SHIFT, UNLABELLED, of_kind, subtracted
 from streams.quality.drift.finding import Finding, Kind, Level
 from streams.quality.gather import gather
@@ -95,17 +95,15 @@ class WindowRows:
         `cells` are the codes of the confusion table to be told, with their counts now.
         """
         rows: list[OutputRow] = []
-        counts: Counted | None = None
         self._writer.turn_to(view.segment)
         if self._turn.told_at_ms is not None and (self._turn.turned or view.segment == ALL):
-            gathered = gather(view.everything(), view.details(), self._names)
-            if gathered.predictions:  # else it is there for another view, or everything was retracted
-                counts = gathered
+            counts = gather(view.everything(), view.details(), self._names)
+            if counts.predictions:  # else it is there for another view, or everything was retracted
                 rows = self._look(view, counts, self._turn.told_at_ms)
+                rows += self._turn_rows(view, counts)
         if quiet:
             return []
-        table = self._table_rows(view, cells, emptied)
-        return [*table, *rows, *self._other_views(view), *([] if counts is None else self._turn_rows(view, counts))]
+        return [*self._table_rows(view, cells, emptied), *rows, *self._other_views(view)]
 
     def _look(self, view: View, counts: Counted, age_ms: int) -> list[OutputRow]:
         """Everything that is told at some ages only is taken now; the rows of what detectors found."""
@@ -212,14 +210,18 @@ class WindowRows:
         if not self._turn.turned or self._turn.status is Status.OPEN:
             return []
         writer = self._writer
-        rows = [writer.of(Stream.CALIBRATION, (str(each.bin),), each) for each in calibration_bins(counts)]
+        told, bins = self._life.told, calibration_bins(counts)
+        gone = {*told.calibration.get(view.segment, ())} - {each.bin for each in bins}
+        told.calibration[view.segment] = tuple(each.bin for each in bins)
+        bins += [emptied_bin(number) for number in sorted(gone)]
+        rows = [writer.of(Stream.CALIBRATION, (str(each.bin),), each) for each in bins]
         if view.segment == ALL:
             newest = None if self._line.newest_label_ms <= NO_TIME else rfc3339(self._line.newest_label_ms)
+            delays = delay_bins(counts, newest, told.delays)
+            told.delays = places(delays)
+            names = {"cls": "class", "n": "count"}
             rows += [
-                writer.of(
-                    Stream.DELAYS, (each.cls or "", f"{each.delay_from_s:g}"), each, {"cls": "class", "n": "count"}
-                )
-                for each in delay_bins(counts, newest)
+                writer.of(Stream.DELAYS, (each.cls or "", f"{each.delay_from_s:g}"), each, names) for each in delays
             ]
             human, expected = self._spec.settings.human_sources, self._spec.expected_of(self._line.model)
             rows += [
