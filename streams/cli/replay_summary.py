@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.cli.demo_view import measured
+from streams.quality.rows import VIEW
 from streams.runtime.config.durations import format_duration
 from streams.runtime.config.job import Config
 from streams.runtime.replay import STREAMS, Summary
@@ -69,19 +70,20 @@ def show(console: Console, summary: Summary, config: Config, out: Path, took_s: 
     for line in (
         f"head -1 {out / 'windows.jsonl'} | python3 -m json.tool",
         f'jq -c \'select(.segment == "all" and .window == "{window}" and .status == "final")\' {out / "windows.jsonl"}',
+        f"streams report {out} --out {out / 'report.html'}",
     ):
         console.print(f"  {line}", soft_wrap=True, markup=False)
 
 
 def longest_window(config: Config) -> str:
-    """The name of the longest window."""
-    return max(config.quality.windows, key=lambda w: (w.size_ms, w.step_ms)).name
+    """The name of the longest window; of a decayed one only when there is no other."""
+    return max(config.quality.windows, key=lambda w: (not w.half_life_ms, w.size_ms, w.step_ms)).name
 
 
 def _by_version(summary: Summary, window: str) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
     """The newest revisions of the rows of a window, by model and version, in the order of time."""
-    rows = [row for row in summary.windows.values() if row["window"] == window]
-    rows.sort(key=lambda row: (str(row["model"]), str(row["model_version"]), str(row["window_start"])))
+    rows = [row for row in summary.windows.values() if (row["window"], row["view"]) == (window, VIEW)]
+    rows.sort(key=lambda row: (str(row["model"]), str(row["model_version"]), str(row["window_end"])))
     out: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in rows:
         out.setdefault((str(row["model"]), str(row["model_version"])), []).append(row)
@@ -89,7 +91,7 @@ def _by_version(summary: Summary, window: str) -> dict[tuple[str, str], list[Map
 
 
 def _cells(row: Mapping[str, Any]) -> list[Text]:
-    start = str(row["window_start"])
+    start = str(row["window_start"] or row["window_end"])  # a decayed window has an end only
     return [
         Text(str(row["model_version"])), Text(start[:10] if start.endswith("T00:00:00.000Z") else start),
         Text(f"{row['predictions']:,}"), Text(f"{row['labelled']:,}"), measured(row), Text(str(row["status"])),

@@ -75,6 +75,23 @@ def test_the_summary_for_people_says_what_became_of_every_record(
     assert {path.name for path in (tmp_path / "out").iterdir()} == {f"{name}.jsonl" for name in NAMES}
 
 
+def test_the_summary_shows_windows_by_the_time_of_the_event_and_with_edges(
+    predictions: Path, labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "views.toml"
+    config.write_text(
+        '[[predictions]]\ntopic = "p"\n[[labels]]\ntopic = "l"\n'
+        '[windows]\nsizes = ["24h", "decayed-6h"]\nviews = ["label_time", "maturity-6h"]\n'
+    )
+    arguments = ["replay", "-c", str(config), "-p", str(predictions), "-l", str(labels), "--json"]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["window"] == "24h"
+    assert {row["view"] for row in summary["newest"]} == {"prediction_time"}
+    views = {row["view"] for row in rows(tmp_path / "out", "windows")}
+    assert views == {"prediction_time", "label_time", "maturity-6h"}
+
+
 def test_the_times_of_the_command_line_count_for_labels(
     predictions: Path, labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
