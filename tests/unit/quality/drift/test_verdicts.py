@@ -11,9 +11,10 @@ from streams.quality.counted import counted
 from streams.quality.drift.chisquare import tail
 from streams.quality.drift.comparisons import LabelComparison, LabelReference, ScoreComparison
 from streams.quality.drift.finding import Level, Why
+from streams.quality.drift.performance import matched
 from streams.quality.drift.spread import Spread
-from streams.quality.drift.tally import ClassNumbers, Tally, tally
-from streams.quality.drift.verdicts import Verdict, of_errors, of_scores, of_skew, of_swings, swings_of
+from streams.quality.drift.tally import ClassNumbers, Recalled, Tally, tally
+from streams.quality.drift.verdicts import Verdict, of_errors, of_scores, of_skew, of_swings, one_sided_p, swings_of
 from streams.quality.drift.watched import counts_of
 from tests.support.drifting import scored
 
@@ -85,6 +86,15 @@ def test_a_p_value_never_exceeds_one() -> None:
 
 def part(p: float, level: Level | None = Level.ALARM) -> Verdict:
     return Verdict(9, level, {"p_value": p}, {}, Why.FEW)
+
+
+def test_the_p_of_a_drop_has_its_skewness_and_its_overdispersion_taken_out() -> None:
+    drop = matched(Recalled(np.array([4]), np.array([10])), Recalled(np.array([850]), np.array([1_000])))
+    assert drop is not None
+    assert one_sided_p(drop, Spread(4.0, 1.0, known=True)) == pytest.approx(float(ndtr(-drop.normal_z / 2)))
+    exact = float(scipy.stats.binom.cdf(4, 10, 0.85))
+    assert 0.3 < one_sided_p(drop, PLAIN) / exact < 3
+    assert float(ndtr(-drop.z)) < exact / 10
 
 
 def test_skew_speaks_of_the_part_with_the_smallest_p_and_pays_for_all_that_were_judged() -> None:
