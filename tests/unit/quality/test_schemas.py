@@ -10,9 +10,21 @@ from streams.ledger.audit import Audit
 from streams.ledger.position import SourceId
 from streams.ledger.rejects import JoinReject, intake_row, join_row
 from streams.ledger.spec import NO_TIME
+from streams.quality.rows import SCHEMAS as NAMES
 from tests.support.schemas import SCHEMAS, schema
 
-OURS = ("window", "class", "confusion", "calibration", "reject", "audit")
+OURS = [*(name.split(".")[1] for name in NAMES.values()), "reject", "audit"]
+IDENTITY = schema("window")["required"][1 : schema("window")["required"].index("predictions")]
+"""What says which window a row is of, and how far it is."""
+
+
+def test_there_is_a_schema_of_every_row_and_no_other() -> None:
+    assert sorted(path.name for path in SCHEMAS.iterdir()) == sorted(f"quality.{name}.v1.json" for name in OURS)
+
+
+@pytest.mark.parametrize("name", [name.split(".")[1] for name in NAMES.values()])
+def test_every_row_of_a_window_begins_with_what_says_which_one(name: str) -> None:
+    assert schema(name)["required"][1 : len(IDENTITY) + 1] == IDENTITY
 
 
 @pytest.mark.parametrize("name", OURS)
