@@ -10,6 +10,7 @@ from streams.formats.columns import Group
 from streams.ledger.cells import CellKind
 from streams.ledger.flush import encode
 from streams.quality.judge import Judge
+from streams.quality.rows import Stream
 from streams.runtime.checkpoints.kept import Checkpoints
 from streams.runtime.checkpoints.rules import Due
 from streams.runtime.config.job import load
@@ -19,7 +20,7 @@ from streams.runtime.kafka.producer import Producer
 from streams.runtime.kafka.source import Source
 from streams.runtime.kafka.transactions import FencedError, Offsets, Record
 from streams.runtime.stages import judge as judge_stage
-from streams.runtime.stages.judge import FENCED_FOR_S, JudgeStage, _Part
+from streams.runtime.stages.judge import _NOUNS, FENCED_FOR_S, JudgeStage, _Part
 from streams.runtime.telemetry import Telemetry
 from streams.runtime.topology import Topology
 from tests.support.judged import History, spec_of
@@ -151,3 +152,8 @@ def test_a_stop_ends_an_owner_that_begins_again() -> None:
     with pytest.raises(UnavailableError):
         stage.write(0)
     assert written == []
+
+
+def test_every_stream_of_rows_has_its_topic() -> None:
+    assert set(_NOUNS) == set(Stream)
+    assert len(set(_NOUNS.values())) == len(_NOUNS)
