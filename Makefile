@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SIDE_BY_SIDE := -n 2 --dist worksteal
 
-.PHONY: help setup demo test chaos simulate mutants bench bench-quick test-fast check format kafka lock clean
+.PHONY: help setup demo test chaos simulate mutants bench bench-statistics bench-quick test-fast check format kafka lock clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,8 +34,15 @@ simulate: $(READY) ## the whole job in one process under every fault, SEEDS runs
 mutants: $(READY) ## break each rule on purpose; the simulation finds it; writes the tables of docs/simulation.md
 	$(BIN)/python -m tests.simulation.mutants --write
 
-bench: $(READY) ## all figures of docs/performance.md anew, on a real Kafka; a quarter of an hour of a quiet machine
+bench: $(READY) bench-statistics ## all figures of docs/performance.md anew, on a real Kafka; half an hour of a quiet machine
 	$(BIN)/python -m benchmarks
+
+bench-statistics: $(READY) ## how often detectors ring in vain, how often intervals hold: seeded, a quarter of an hour
+	$(BIN)/python -m benchmarks.window_close
+	$(BIN)/python -m benchmarks.interval_coverage
+	$(BIN)/python -m benchmarks.group_gaps
+	$(BIN)/python -m benchmarks.nowcast
+	$(BIN)/python -m benchmarks.false_alarms
 
 bench-quick: $(READY) ## the same, small: prints the tables and changes no document; about three minutes
 	$(BIN)/python -m benchmarks --quick

@@ -1,7 +1,7 @@
 """The messages of the benchmarks: predictions of about 290 bytes and labels of about 90, the same in every run.
 
 Pair `i` is one prediction and its label. Classes go round so that two thirds of the labels disagree and every cell
-of the table of three classes is used; two model versions take turns.
+of the table of three classes is used; two model versions take turns, and so do four segments and scores of two digits.
 """
 
 import random
@@ -9,6 +9,7 @@ import random
 import orjson
 
 CLASSES = ("legit", "fraud", "review")
+SEGMENTS = ("eu", "us", "asia", "africa")
 LABEL_DELAY_MS = 30_000
 _PAD = "x" * 120
 
@@ -23,8 +24,8 @@ def prediction(i: int, name: str, event_ms: int, version: str = "") -> bytes:
     """The prediction of pair `i`, made at `event_ms`."""
     return orjson.dumps({
         "prediction_id": name, "model": "fraud", "model_version": version or f"v{i % 2}",
-        "predicted_class": CLASSES[i % 3], "score": 0.9, "event_time": event_ms,
-        "segment": "eu", "pad": _PAD,
+        "predicted_class": CLASSES[i % 3], "score": (51 + i * 37 % 49) / 100,
+        "event_time": event_ms, "segment": SEGMENTS[i // 2 % 4], "pad": _PAD,
     })  # fmt: skip
 
 
