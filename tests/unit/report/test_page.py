@@ -59,8 +59,13 @@ def rows() -> Rows:
 
 
 @pytest.fixture(scope="module")
-def page(rows: Rows) -> Page:
-    return Page(drawn(rows).html)
+def html(rows: Rows) -> str:
+    return drawn(rows).html
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Page:
+    return Page(html)
 
 
 def text_of(html: str) -> str:
@@ -76,27 +81,27 @@ def test_the_same_rows_give_the_same_bytes_in_any_order(rows: Rows) -> None:
     assert first.png.startswith(b"\x89PNG")
 
 
-def test_another_count_gives_other_bytes(rows: Rows) -> None:
+def test_another_count_gives_other_bytes(rows: Rows, html: str) -> None:
     changed = {**rows, "confusion": [{**rows["confusion"][0], "count": 9_999}, *rows["confusion"][1:]]}
-    assert drawn(changed).html != drawn(rows).html
+    assert drawn(changed).html != html
 
 
-def test_nothing_is_loaded_and_nothing_runs(page: Page, rows: Rows) -> None:
-    html = drawn(rows).html
+def test_nothing_is_loaded_and_nothing_runs(page: Page, html: str) -> None:
     assert {tag for tag, _ in page.tags} <= ALLOWED
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on") or name == "src"]
     assert [value for value in page.values("href") if not value.startswith("#")] == []
+    assert html.count("<style") == 1, "a style sheet of a picture would count for the whole page"
     assert "@import" not in html
     assert set(re.findall(r"url\((.)", html)) <= {"#"}
     policy = next(a["content"] for tag, a in page.tags if tag == "meta" and a.get("http-equiv"))
     assert policy == "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
-def test_every_reference_inside_the_page_has_its_one_target(page: Page, rows: Rows) -> None:
+def test_every_reference_inside_the_page_has_its_one_target(page: Page, html: str) -> None:
     ids = page.values("id")
     assert len(ids) == len(set(ids))
     wanted = {value.removeprefix("#") for value in page.values("href")}
-    wanted |= set(re.findall(r"url\(#([^)]+)\)", drawn(rows).html))
+    wanted |= set(re.findall(r"url\(#([^)]+)\)", html))
     wanted |= {one for value in page.values("aria-labelledby") for one in value.split()}
     assert wanted
     assert wanted <= set(ids)
@@ -111,11 +116,10 @@ def test_every_picture_says_what_it_shows(page: Page) -> None:
     assert "half of" in text
 
 
-def test_every_colour_of_a_picture_is_the_pages_to_choose(rows: Rows) -> None:
-    pictures = re.findall(r"<svg .*?</svg>", drawn(rows).html, re.DOTALL)
+def test_every_colour_of_a_picture_is_the_pages_to_choose(html: str) -> None:
+    pictures = re.findall(r"<svg .*?</svg>", html, re.DOTALL)
     bare = {colour for svg in pictures for colour in re.findall(r"(?<!, )#[0-9a-f]{6}\b", svg)}
     assert bare == set()
-    html = drawn(rows).html
     used = {name for svg in pictures for name in re.findall(r"var\(--([a-z0-9-]+)", svg)}
     light, dark = html.split("prefers-color-scheme: dark")
     assert used
@@ -165,11 +169,38 @@ def test_any_shape_of_history_can_be_drawn(shape: dict[str, Any]) -> None:
 
 def test_windows_that_overlap_are_not_added_up() -> None:
     made = make(windows=14, versions=["a"])
+    labelled = [row["labelled"] for row in made["windows"] if row["status"] != "open"]
+    whole = text_of(drawn(made).html)
+    assert "Counts over all settled windows together" in whole
+    assert f"3 classes, {sum(labelled):,} labelled predictions" in whole
     for found in made.values():
         for row in found:
             row.update(window="24h/12h", metric_key=row["metric_key"].replace("|24h|", "|24h/12h|"))
-    assert "Counts over the newest settled window" in text_of(drawn(made).html)
-    assert "Counts over all settled windows together" in text_of(drawn(make(windows=14, versions=["a"])).html)
+    newest = text_of(drawn(made).html)
+    assert "Counts over the newest settled window" in newest
+    assert f"3 classes, {labelled[-1]:,} labelled predictions" in newest
+
+
+def test_a_class_without_labels_in_the_newest_window_is_told_from_an_older_one() -> None:
+    made = make(windows=14, versions=["a"])
+    rows = [row for row in made["classes"] if row["class"] == "owl" and row["status"] == "settled"]
+    rows[-1].update(support=0, tp=0, recall=None, recall_lower=None, recall_upper=None)
+    rows[-2].update(support=40, tp=10, recall=0.25, recall_lower=0.141, recall_upper=0.4)
+    assert "owl25.0 %14.1 to 40.0 %40" in text_of(drawn(made).html)
+
+
+def test_a_class_that_never_had_a_label_has_no_panel() -> None:
+    made = make(windows=14, versions=["a"])
+    for row in made["classes"]:
+        if row["class"] == "owl":
+            row.update(support=0, tp=0, recall=None, recall_lower=None, recall_upper=None)
+    assert "A panel for each of 2 classes (cat and dog)" in text_of(drawn(made).html)
+
+
+def test_a_picture_of_several_versions_names_them() -> None:
+    made = make(windows=14, versions=["_first", "second"])
+    recall = re.findall(r"<svg .*?</svg>", drawn(made).html, re.DOTALL)[2]
+    assert re.findall(r">(_first|second)</text>", recall) == ["_first", "second"]
 
 
 def test_more_classes_than_a_heat_map_can_show_are_told_by_their_confusions() -> None:
