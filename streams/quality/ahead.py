@@ -5,48 +5,18 @@ taken there, so that the verdict depends on each partition's own order and not o
 fell into rounds. What comes later counts in the rows, but is taken out of what is judged.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from streams.quality.buckets import BucketChange, Round, no_change
-from streams.quality.details import Columns, added
+from streams.quality.buckets import BucketChange, Round
+from streams.quality.lives import Key
 from streams.quality.names import Names
 from streams.quality.shares import Changes
 from streams.quality.spec import QualitySpec
-from streams.quality.table import Delta, accumulate
 
 MOST_CELLS = 1_000_000
-"""Cells that are remembered, at most; beyond it verdicts contain what came last."""
-
-
-class Late:
-    """What is taken out of one window before it is judged."""
-
-    def __init__(self, changes: list[BucketChange], dimensions: tuple[str, ...]) -> None:
-        self._every: Delta = {}
-        self._details: Columns = added(part for change in changes for part in change.details)
-        self._values: dict[str, tuple[Delta, list[Columns]]] = {}
-        for change in changes:
-            accumulate(self._every, change.every)
-            for d, dimension in enumerate(dimensions):
-                for value, delta in change.values[d].items():
-                    accumulate(self._of(f"{dimension}={value}")[0], delta)
-                for value, details in change.value_details[d].items():
-                    self._of(f"{dimension}={value}")[1].append(details)
-
-    def of_all(self) -> tuple[Delta, Columns]:
-        """Cells and details of all predictions."""
-        return self._every, self._details
-
-    def of_segment(self, segment: str) -> tuple[Delta, Columns]:
-        """The same of one value of a dimension."""
-        cells, details = self._values.get(segment, ({}, []))
-        return cells, added(details)
-
-    def _of(self, segment: str) -> tuple[Delta, list[Columns]]:
-        return self._values.setdefault(segment, ({}, []))
+"""Cells that are remembered, at most; beyond it verdicts contain what came first."""
 
 
 class Ahead:
@@ -63,12 +33,16 @@ class Ahead:
         # What lies in windows that the partition has not passed itself is not ahead of anything.
         old = changes.pane * self._spec.pane_ms < watermark
         some = Changes(*(column[old] for column in changes))
-        if len(some.n) and self._cells + len(some.n) <= MOST_CELLS:
-            self._parts.append((watermark, some))
-            self._cells += len(some.n)
+        if not len(some.n):
+            return
+        self._parts.append((watermark, some))
+        self._cells += len(some.n)
+        # The oldest go first: what is counted less what came after a moment is what was counted then, never below 0.
+        while self._cells > MOST_CELLS:
+            self._cells -= len(self._parts.pop(0)[1].n)
 
-    def late(self, line: int, w: int, start: int) -> Late | None:
-        """What is taken out of a window that settles; None for nothing."""
+    def late(self, line: int, w: int, start: int) -> BucketChange | None:
+        """What is taken out of a tumbling window that settles; None for nothing."""
         window = self._spec.windows[w]
         end = start + window.size_ms
         border = end + self._names.lines[line].timing.settle_ms
@@ -79,9 +53,33 @@ class Ahead:
         pane_ms = self._spec.pane_ms
         within = np.flatnonzero((every.pane * pane_ms >= start) & (every.pane * pane_ms < end))
         made = Round(Changes(*(column[within] for column in every)), self._names)
-        by_bucket = made.changes(window, pane_ms, self._spec.detail_ms)
-        changes = [change for (of, _), change in by_bucket.items() if of == line]
-        return Late(changes or [no_change(len(self._spec.dimensions))], self._spec.dimensions)
+        change = made.changes(window, pane_ms, self._spec.detail_ms).get((line, start))
+        return None if change is None or change.nothing else change
+
+    def settling(self, before_ms: int, watermark: int) -> list[Key]:
+        """The tumbling windows in which something is taken out when a round moves on to a watermark.
+
+        All that is counted in such a window can be gone by then, and with it every trace of what has to be judged.
+        """
+        keys: set[Key] = set()
+        pane_ms, lines = self._spec.pane_ms, self._names.lines
+        for w, window in enumerate(self._spec.windows if self._parts else ()):
+            passed = {
+                wait: (before_ms - wait - window.size_ms, watermark - wait - window.size_ms)
+                for wait in {line.timing.settle_ms for line in lines}
+            }
+            if window.step_ms != window.size_ms or not any(
+                window.last_start(before) < window.last_start(now) for before, now in passed.values()
+            ):
+                continue
+            every = Changes.joined([changes for _, changes in self._parts])
+            line = np.array(self._names.line_of, np.int64)[every.group]
+            start = (every.pane * pane_ms - window.origin_ms) // window.size_ms * window.size_ms + window.origin_ms
+            for number, begin in np.unique(np.stack((line, start)), axis=1).T.tolist():
+                before, now = passed[lines[number].timing.settle_ms]
+                if before < begin <= now:
+                    keys.add((number, w, begin))
+        return sorted(keys)
 
     def forget(self, watermark: int) -> None:
         """A round moved on: windows that settle from now on end later than what these partitions had passed."""
@@ -101,10 +99,3 @@ class Ahead:
                 raise ValueError("the columns of what was said ahead do not belong together")
             self._parts.append((watermark, changes))
         self._cells = sum(len(changes.n) for _, changes in self._parts)
-
-
-def without(whole: Mapping[int, int], late: Delta) -> Delta:
-    """Cells without those that came too late to be judged."""
-    cells = dict(whole)
-    accumulate(cells, late, -1)
-    return cells

@@ -91,6 +91,29 @@ def contents(buckets: list[Bucket], dimensions: int) -> BucketChange:
     return result
 
 
+def without(bucket: Bucket, change: BucketChange, dimensions: int) -> Bucket:
+    """A bucket as it was before a change."""
+    before = Bucket(dimensions)
+    values = tuple({value: table.details.columns() for value, table in tables.items()} for tables in bucket.values)
+    before.merge(
+        contents([bucket], dimensions)._replace(details=[bucket.every.details.columns()], value_details=values)
+    )
+    before.merge(_negative(change))
+    return before
+
+
+def _negative(change: BucketChange) -> BucketChange:
+    return BucketChange(
+        {code: -n for code, n in change.every.items()},
+        tuple(
+            {value: {code: -n for code, n in delta.items()} for value, delta in values.items()}
+            for values in change.values
+        ),
+        [(code, -n) for code, n in change.details],
+        tuple({value: (code, -n) for value, (code, n) in values.items()} for values in change.value_details),
+    )
+
+
 class Round:
     """The changes of a round, ready to be added up by the buckets of any window spec."""
 

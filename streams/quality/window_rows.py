@@ -10,12 +10,13 @@ from streams.ledger.cells import CellKind
 from streams.ledger.spec import NO_TIME
 from streams.ledger.times import rfc3339
 from streams.quality.aged import FINAL, NOT_TOLD, told_before
-from streams.quality.ahead import Ahead, without
+from streams.quality.ahead import Ahead
 from streams.quality.analyst import Analyst
+from streams.quality.buckets import Bucket, no_change, without
 from streams.quality.calibration import calibration_bins, emptied_bin
 from streams.quality.counted import Counted
 from streams.quality.delay_rows import delay_bins, places
-from streams.quality.details import SHIFT, UNLABELLED, of_kind, subtracted
+from streams.quality.details import SHIFT, UNLABELLED, of_kind
 from streams.quality.drift.finding import Finding, Kind, Level
 from streams.quality.gather import gather
 from streams.quality.groups import compare_groups
@@ -37,14 +38,14 @@ from streams.quality.samples import DRIFTED_CLASS, DRIFTED_GROUP, Candidates, Dr
 from streams.quality.scoring import score_measures
 from streams.quality.spec import QualitySpec
 from streams.quality.table import Delta, changed_classes, margins_of
-from streams.quality.views import OTHER, View
+from streams.quality.views import OTHER, View, views
 
 
 class Turn(NamedTuple):
     """What happens to a window in a round besides changed counts.
 
-    `turned`: its status is another one than before; `settles`: it is judged now; `age_ms`: the label age it reached;
-    `told_at_ms`: the age at which everything is told anew, None while only the table is.
+    `turned`: its status is another one than before; `settles`: it passed its border and is judged now; `age_ms`: the
+    label age it reached; `told_at_ms`: the age at which everything is told anew, None while only the table is.
     """
 
     status: Status
@@ -70,22 +71,35 @@ class WindowRows:
     ) -> None:
         self._spec, self._names, self._analyst, self._life, self._turn = spec, names, judging.analyst, life, turn
         self._candidates = judging.candidates
-        self._late = judging.ahead.late(*key) if turn.settles else None
         number, w, start = key
         self._place, self._start = (number, w), start
         window = spec.windows[w]
         self._end = start + window.size_ms
         self._line: Line = names.lines[number]
+        self._settles = turn.settles and self._analyst.watches(w)
         self._watched = self._analyst.watches(w)
+        self._late = judging.ahead.late(*key) if self._settles else None
+        self._found: dict[str, list[Finding]] = {}
         self._detailed = not (window.bucket_ms % spec.detail_ms or window.origin_ms % spec.detail_ms)
         self._moment = moment
-        self._named: dict[str, list[str]] = {d: [] for d in spec.dimensions}
         self._at = Place(self._line.model, self._line.version, ALL, window.name, start, self._end)
         self._writer = RowWriter(self._at, turn.status, moment)
         self._whole: Counted | None = None
         self._groups: dict[str, list[tuple[str, Counted]]] = {d: [] for d in spec.dimensions}
         self._folded: dict[str, int] = {}
         self._drifted: list[Drifted] = []
+
+    def judge_before_late(self, buckets: list[Bucket]) -> None:
+        """First of all: where something came too late to be judged, all segments are judged as they were before it."""
+        if self._late is None:
+            return
+        dimensions, bound = self._spec.dimensions, self._spec.max_segment_values
+        bucket = buckets[0] if buckets else Bucket(len(dimensions))  # windows that are judged tumble
+        before, change = without(bucket, self._late, len(dimensions)), no_change(len(dimensions))
+        for view in views([before], change, dimensions, bound, [None] * len(dimensions), whole=True):
+            counts = gather(view.everything(), view.details(), self._names)
+            if counts.predictions:
+                self._found[view.segment] = self._judge(view.segment, counts)
 
     def segment(
         self, view: View, cells: Iterable[tuple[int, int]], emptied: set[int] | None, *, quiet: bool
@@ -119,33 +133,18 @@ class WindowRows:
         if every and turn.age_ms is not None:
             life.outlook = self._analyst.look(self._place, self._start, turn.age_ms, counts)
         findings: list[Finding] = []
-        if turn.settles:
-            judged = self._judged(view) or counts
-            findings = self._analyst.judge(self._place, view.segment, self._start, self._end, judged)
-            self._blame(view.segment, findings)
+        if self._settles:
+            early = self._late is not None
+            findings = self._found.pop(view.segment, []) if early else self._judge(view.segment, counts)
         if every and turn.turned and turn.status is Status.FINAL:
             self._analyst.mature(self._place, self._start, counts)
             life.outlook = FINAL
         return [self._writer.finding(finding) for finding in findings]
 
-    def _judged(self, view: View) -> Counted | None:
-        """What is judged of a segment, where that is not what is counted now."""
-        dimension, _, value = view.segment.partition("=")
-        if self._late is None:
-            return None
-        if view.segment == ALL:
-            cells, details = self._late.of_all()
-        elif value != OTHER:
-            self._named[dimension].append(view.segment)
-            cells, details = self._late.of_segment(view.segment)
-        else:
-            cells, details = self._late.of_all()
-            for segment in self._named[dimension]:
-                named, named_details = self._late.of_segment(segment)
-                cells, details = without(cells, named), subtracted(details, [named_details])
-        if not cells and not len(details[0]):
-            return None
-        return gather(without(view.everything(), cells), subtracted(view.details(), [details]), self._names)
+    def _judge(self, segment: str, counts: Counted) -> list[Finding]:
+        findings = self._analyst.judge(self._place, segment, self._start, self._end, counts)
+        self._blame(segment, findings)
+        return findings
 
     def _blame(self, segment: str, findings: list[Finding]) -> None:
         """Remember what drifted, for samples of it."""
@@ -161,11 +160,15 @@ class WindowRows:
         """What is told when all segments were: groups and samples; nothing between settled and final."""
         if not self._turn.turned or self._turn.status is Status.OPEN:
             return []
+        rows = []
+        for segment, findings in self._found.items():  # of which nothing is left
+            self._writer.turn_to(segment)
+            rows += [self._writer.finding(finding) for finding in findings]
         self._writer.turn_to(ALL)
         samples = self._candidates.told(*self._place, self._start, self._drifted)
         if quiet:
             return []
-        return [*self._group_rows(), *(self._writer.sample(sample) for sample in samples)]
+        return [*rows, *self._group_rows(), *(self._writer.sample(sample) for sample in samples)]
 
     def _group_rows(self) -> list[OutputRow]:
         if self._whole is None:

@@ -65,6 +65,9 @@ class Windows:
             if not self._lives[key].shown_before:
                 touched[key] = [contents(self._inside(*key), len(self._spec.dimensions))]
         self._unsaid = []
+        for key in self._judging.ahead.settling(self.watermark, moment.watermark):
+            if key not in self._lives and self._can_change(key[0], self._spec.windows[key[1]], key[2]):
+                self._begin(key, Life(len(self._spec.dimensions)))
         while self._deadlines and self._deadlines[0][0] <= moment.watermark:
             key = heappop(self._deadlines)[1]
             if key in self._lives:
@@ -200,6 +203,7 @@ class Windows:
         rows: list[OutputRow] = []
         inside = self._inside(number, w, start)
         told = WindowRows(spec, self._names, self._judging, key, life, turn, moment)
+        told.judge_before_late(inside)
         for view in views(
             inside,
             change,
@@ -231,7 +235,9 @@ class Windows:
     def _turn(self, line: int, w: int, end: int, life: Life, before_ms: int) -> Turn:
         """What happens to a window in this round, before its life says so."""
         status = self._status(line, self._spec.windows[w], end)
-        settles = status is not Status.OPEN and life.status in {None, Status.OPEN}
+        border = end + self._names.lines[line].timing.settle_ms
+        # What begins behind the border was not there when it was passed, and nobody can say how much of it there was.
+        settles = before_ms < border <= self.watermark or (life.unsaid and status is not Status.OPEN)
         reached = [age for age in self._ages[w] if before_ms < end + age <= self.watermark]
         age = reached[-1] if reached else None
         told_at = age
@@ -239,7 +245,7 @@ class Windows:
             told_at = self._final_ms(line, self._spec.windows[w])
         elif life.unsaid and self.watermark >= end:
             told_at = self.watermark - end  # it was not there at the ages before
-        elif settles:
+        elif status is not Status.OPEN and life.status in {None, Status.OPEN}:
             told_at = self._names.lines[line].timing.settle_ms
         return Turn(status, status is not life.status, settles, age, told_at)
 

@@ -5,9 +5,11 @@ watermark. From it come the flushes of any writer with any cuts, and, by looking
 the rows that must be there.
 """
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -97,6 +99,17 @@ class History:
     def predict(self, prediction: Prediction, n: int = 1) -> None:
         """One step that counts a prediction."""
         self.step([(prediction.slot, prediction.cell, n)])
+
+    def crossings(self, spec: QualitySpec) -> list[int]:
+        """Behind which steps the join flushes at once: the watermark passed an end of panes by a wait, or came to be."""
+        waits = {wait for t in (spec.timing, *(own for _, own in spec.models)) for wait in (t.settle_ms, t.final_ms)}
+        marks = [NO_TIME, *(watermark for _, watermark in self.steps)]
+        return [
+            i
+            for i, (before, after) in enumerate(pairwise(marks), 1)
+            if after > before
+            and (before == NO_TIME or any((after - wait) // PANE > (before - wait) // PANE for wait in waits))
+        ]
 
     def flush(self, begin: int, end: int, writer: str = "a", chunk_slots: int = 1000) -> list[Flush]:
         """The flush of steps `[begin, end)`, in chunks of so many slots."""
@@ -192,11 +205,17 @@ def _random_change(
     return [*changes, (known.slot, known.cell, 1)]
 
 
-def records(rng: Random, histories: list[History], writers: int = 2) -> list[bytes]:
-    """A tallies log of these ledger partitions: random cuts, chunks, repeats, zombies and killed writers."""
+def records(
+    rng: Random, histories: list[History], writers: int = 2, crossings_of: QualitySpec | None = None
+) -> list[bytes]:
+    """A tallies log of these ledger partitions: random cuts, chunks, repeats, zombies and killed writers.
+
+    With `crossings_of` a flush also ends wherever the join ends one at once.
+    """
     queues: list[tuple[History, list[Flush]]] = []
     for history in histories:
-        queues += [(history, list(_writer(rng, history, f"w{w}", whole=w == 0))) for w in range(writers)]
+        due = history.crossings(crossings_of) if crossings_of is not None else []
+        queues += [(history, list(_writer(rng, history, f"w{w}", due, whole=w == 0))) for w in range(writers)]
     applied = [0] * len(histories)
     log = []
     while any(queue for _, queue in queues):
@@ -213,12 +232,12 @@ def records(rng: Random, histories: list[History], writers: int = 2) -> list[byt
     return log
 
 
-def _writer(rng: Random, history: History, name: str, *, whole: bool) -> Iterator[Flush]:
+def _writer(rng: Random, history: History, name: str, due: list[int], *, whole: bool) -> Iterator[Flush]:
     size = len(history.steps)
     cut = 0 if whole else rng.randrange(size)
     chunks: list[Flush] = []
     while cut < size:
-        end = rng.randint(cut + 1, min(size, cut + 6))
+        end = min([rng.randint(cut + 1, min(size, cut + 6)), *due[bisect_right(due, cut) :][:1]])
         chunks += history.flush(cut, end, name, rng.randint(1, 3))
         cut = end
     yield from chunks if whole else chunks[: rng.randint(0, len(chunks))]
