@@ -86,6 +86,9 @@ class NewestRows:
         """The table of at most `count` rows."""
         shown = self.newest(count)
         columns = COLUMNS[self._noun] or tuple(dict.fromkeys(name for row in shown for name in row))
+        if len({row.get("view") for row in shown}) > 1 and "view" not in columns:
+            place = columns.index("window") + 1
+            columns = (*columns[:place], "view", *columns[place:])
         hidden = len(self._rows) - len(shown)
         caption = f"{len(self._rows)} keys" + (f", {hidden} older ones not shown" if hidden > 0 else "")
         table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")

@@ -64,6 +64,14 @@ def test_times_are_shown_without_their_zeros(time: str, text: str) -> None:
     assert written(time) == text
 
 
+def test_the_view_is_shown_where_there_are_several() -> None:
+    table = NewestRows("windows")
+    table.update(row("a", window="24h", view="prediction_time"))
+    assert "view" not in shown(table)
+    table.update(row("b", window="24h", view="label_time"))
+    assert ("view" in shown(table), "prediction_time" in shown(table), "label_time" in shown(table)) == (True,) * 3
+
+
 def test_square_brackets_in_a_name_are_shown_as_they_are() -> None:
     table = NewestRows("rejects")
     table.update(row("a", topic="t", detail="[red]x[/red]", reason="not_json"))
