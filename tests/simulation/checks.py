@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from math import isclose
 from typing import Any
 
+from msgspec.structs import replace
+
 from streams.formats.columns import Group
 from streams.ledger.audit import Audit
 from streams.ledger.counts import GROUP_BITS
 from streams.ledger.flush import Flush, decode
 from streams.ledger.join import Join
+from streams.ledger.samples import Sample
 from streams.ledger.spec import NO_TIME
 from streams.ledger.times import rfc3339
 from streams.quality.judge import Judge
@@ -48,10 +51,16 @@ def check(world: World) -> dict[RowKey, Row]:
     for join in joins:
         check_details(world, join)
         check_tallies(world, join)
+        check_samples(world, join.partition)
     rows = check_outputs(world)
     check_rows(world, rows, expected)
     # a bin of delays that became empty keeps the row that it had when its window settled
-    last = {key: row for key, row in rows.items() if key[0] != "delays" or row["status"] == "final"}
+    # and samples are of what was known when it settled
+    last = {
+        key: row
+        for key, row in rows.items()
+        if key[0] != "samples" and (key[0] != "delays" or row["status"] == "final")
+    }
     return {key: without_time(key, row) for key, row in last.items() if says_something(row)}
 
 
@@ -141,6 +150,24 @@ def check_tallies(world: World, join: Join) -> None:
         raise SimulationError(f"tallies of {join.partition}: {told} but the ledger counts {counted}")
     held = dict(zip(join.names.groups, join.counts.newest_ms, strict=True))
     demand(newest == {group: held[group] for group in newest}, f"tallies of {join.partition}: newest labels {newest}")
+
+
+def check_samples(world: World, partition: int) -> None:
+    """The tallies tell the samples of an unbroken fold; what another worker tells again is equal."""
+    told: set[tuple[Group, Sample]] = set()
+    for judge in range(world.ledger_spec.tallies_partitions):
+        applied = 0
+        for chunks in whole_flushes(world, judge, partition):
+            if chunks[0].end > applied:
+                applied = chunks[0].end
+                told |= {(chunk.groups[s.group], replace(s, group=0)) for chunk in chunks for s in chunk.samples}
+    join, expected = Join(world.ledger_spec, partition), set[tuple[Group, Sample]]()
+    for offset, record in enumerate(world.broker.logs["ledger", partition].records):
+        join.apply(offset, record)
+        if join.flush_allowed:
+            flushed = [decode(chunk) for _, chunk in join.flush()]
+            expected |= {(chunk.groups[s.group], replace(s, group=0)) for chunk in flushed for s in chunk.samples}
+    demand(told == expected, f"samples of {partition}: {told - expected} too many, {expected - told} missing")
 
 
 def whole_flushes(world: World, judge: int, partition: int) -> Iterator[list[Flush]]:

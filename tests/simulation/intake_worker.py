@@ -100,7 +100,7 @@ class IntakeWorker(Worker[SourceId]):
         if waiting.records:
             rows: list[tuple[int, Row]] = [(offset, r.row) for offset, r in waiting.records if r.row is not None]
             rubbish = [(offset, Reason.NOT_JSON, None) for offset, r in waiting.records if r.row is None]
-            decoded = columns(rows)
+            decoded = columns(rows, self.world.ledger_spec.keep_scores)
             decoded.kind = self.world.kinds[source]
             end = waiting.records[-1][0] + 1
             self._send(self.intake.blocks(source, decoded, rubbish, end, waiting.read_ms), repeat=repeat)

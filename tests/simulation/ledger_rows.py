@@ -9,6 +9,7 @@ from streams.formats.columns import CONFIDENCE_SCALE, NO_CLASS, NO_CONFIDENCE
 from streams.formats.reasons import Kind
 from streams.ledger.blocks import Block, Progress, decode
 from streams.ledger.position import SourceId, offset_of
+from streams.ledger.scores import content
 from tests.simulation.world import World
 from tests.support.ledger import Label, Prediction, Row
 
@@ -39,4 +40,8 @@ def _row(block: Block, i: int) -> Row:
     group, fixed = block.groups[block.group[i]], int(block.confidence[i])
     confidence = None if fixed == NO_CONFIDENCE else fixed / CONFIDENCE_SCALE
     cls = block.classes[block.cls[i]]
-    return Prediction(name, time, cls, group.version, group.segments[0], confidence, group.model)
+    squares, scores = (0, []) if block.scores is None else content(block.scores[i], block.score_classes)
+    kept = tuple((name.decode(), p) for name, p in scores)
+    return Prediction(
+        name, time, cls, group.version, group.segments[0], confidence, group.model, scores=kept, squares=squares
+    )

@@ -71,6 +71,13 @@ class Raw:
         return ORIGIN + self.span_ms + (SLOW_HORIZON + SLACK + 60) * MINUTE
 
 
+KEPT: tuple[tuple[tuple[tuple[str, int], ...], int], ...] = (
+    ((), 0), ((("a", 45_000), ("b", 15_000)), 2_250_000_000), ((("ç", 60_000),), 3_600_000_000),
+    ((("b", 30_000), ("a", 18_000)), 0),
+)  # fmt: skip
+"""Scores that predictions keep, and the sums of their squares."""
+
+
 def ledger_spec(rng: Random) -> LedgerSpec:
     """Minutes where a deployment has hours and days; partitions by the run, since rows must not show them."""
     return LedgerSpec(
@@ -87,6 +94,8 @@ def ledger_spec(rng: Random) -> LedgerSpec:
         positive="b",
         label_time=True,
         maturities_ms=(0, 20 * MINUTE, 60 * MINUTE),
+        keep_scores=2,
+        samples=2,
         config_hash="simulation",
     )
 
@@ -130,7 +139,7 @@ def _rows_of_id(rng: Random, name: str, at: int, chance: dict[str, float]) -> li
     def prediction(version: str, event: int) -> Prediction:
         return Prediction(
             name, event, rng.choice("abç"), version, rng.choice("xy"), rng.choice((None, 0.0, 0.25, 0.9)), model,
-            event + rng.randrange(4 * MINUTE),
+            event + rng.randrange(4 * MINUTE), *KEPT[event // MINUTE % len(KEPT)],
         )  # fmt: skip
 
     rows: list[Row] = []

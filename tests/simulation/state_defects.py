@@ -27,6 +27,16 @@ def _join_state(patch: Patch, spoil: Callable[[dict[str, Any]], None]) -> None:
     patch.setattr(Join, "dump", wrong)
 
 
+def _column(patch: Patch, name: str) -> None:
+    """Leave a column of the held predictions out of what a join dumps."""
+
+    def spoil(state: dict[str, Any]) -> None:
+        columns = state["held"]["predictions"]["columns"]
+        columns[name] = bytes(len(columns[name]))
+
+    _join_state(patch, spoil)
+
+
 def _judge_state(patch: Patch, spoil: Callable[[dict[str, Any]], None]) -> None:
     """Spoil what a judge dumps."""
     dump = Judge.dump
@@ -106,12 +116,24 @@ def a_judges_state_without_pending_changes(patch: Patch) -> None:
     _judge_state(patch, spoil)
 
 
+def a_state_without_kept_scores(patch: Patch) -> None:
+    """The scores that predictions keep are forgotten: ranks and losses of later labels are wrong."""
+    _column(patch, "scores")
+
+
+def a_state_without_where_predictions_lie(patch: Patch) -> None:
+    """Samples after a restart point to the first record of a topic."""
+    _column(patch, "position")
+
+
 STATE_DEFECTS = (
     a_state_without_the_operators_records,
     a_state_without_retired_sources,
     a_state_without_what_was_applied,
     a_state_without_waiting_labels,
     a_state_without_the_books,
+    a_state_without_kept_scores,
+    a_state_without_where_predictions_lie,
     a_judges_state_without_unfinished_flushes,
     a_judges_state_between_rounds,
     a_judges_state_without_what_was_applied,
