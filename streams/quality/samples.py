@@ -74,7 +74,9 @@ class Candidates:
             return []
         panes = range(start_ms // self._spec.pane_ms, (start_ms + self._spec.windows[w].size_ms) // self._spec.pane_ms)
         step = self._spec.detail_ms // self._spec.pane_ms
-        found = [pair for pane in panes[::step] for pair in self._waiting.pop((line, pane), [])]
+        waiting = [pair for pane in panes[::step] for pair in self._waiting.pop((line, pane), [])]
+        # a flush that goes back before the last one tells candidates again
+        found = list({(group, s.pane, s.reason, s.hash): (group, s) for group, s in waiting}.values())
         if not found:
             return []
         rows = self._drawn(found, SampleReason.CONFIDENT_WRONG, None, lambda _: True)
