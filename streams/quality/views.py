@@ -19,7 +19,10 @@ OTHER = "other"
 
 
 class View(NamedTuple):
-    """What one segment shows: the margins now, what changed, the counts of any cells now, all of them, and details."""
+    """What one segment shows: the margins now, what changed, the counts of any cells now, all of them, and details.
+
+    `folded` is how many values with predictions are added up in it, where that is more than its own.
+    """
 
     segment: str
     margins: Margins
@@ -27,6 +30,7 @@ class View(NamedTuple):
     counts: Callable[[Collection[int]], list[int]]
     everything: Callable[[], Delta]
     details: Callable[[], Columns]
+    folded: int = 0
 
 
 def views(
@@ -160,7 +164,8 @@ def _bounded(
     def details() -> Columns:
         return subtracted(every[0].details(), (part.details() for part in named))
 
-    yield View(f"{dimension}={OTHER}", rest, rest_delta, _less(every[0], named), everything, details)
+    folded = sum(counted.margins.predictions > 0 for value, counted in now.items() if value not in kept)
+    yield View(f"{dimension}={OTHER}", rest, rest_delta, _less(every[0], named), everything, details, folded)
 
 
 def _less(whole: _Sum, parts: list[_Sum]) -> Callable[[Collection[int]], list[int]]:

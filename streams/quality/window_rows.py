@@ -19,7 +19,7 @@ from streams.quality.delay_rows import delay_bins, places
 from streams.quality.details import SHIFT, UNLABELLED, of_kind
 from streams.quality.drift.finding import Finding, Kind, Level
 from streams.quality.gather import gather
-from streams.quality.groups import compare_groups
+from streams.quality.groups import GroupMeasures, compare_groups
 from streams.quality.label_quality import label_sources
 from streams.quality.lives import Key, Life
 from streams.quality.names import Line, Names
@@ -86,7 +86,7 @@ class WindowRows:
         self._writer = RowWriter(self._at, turn.status, moment)
         self._whole: Counted | None = None
         self._groups: dict[str, list[tuple[str, Counted]]] = {d: [] for d in spec.dimensions}
-        self._folded: dict[str, int] = {}
+        self._folded: dict[str, tuple[int, int]] = {}  # dimension -> values and predictions that are `other`
         self._drifted: list[Drifted] = []
 
     def judge_before_late(self, buckets: list[Bucket]) -> None:
@@ -127,7 +127,7 @@ class WindowRows:
         if every:
             self._whole = counts
         elif turn.turned:
-            self._remember_group(view.segment, counts)
+            self._remember_group(view, counts)
         if not self._watched:
             return []
         if every and turn.age_ms is not None:
@@ -173,17 +173,21 @@ class WindowRows:
     def _group_rows(self) -> list[OutputRow]:
         if self._whole is None:
             return []
-        spec = self._spec.settings.groups
         return [
-            self._writer.of(Stream.GROUPS, (d,), compare_groups(d, groups, self._whole, self._folded.get(d, 0), spec))
+            self._writer.of(Stream.GROUPS, (d,), self._compared(d, groups, self._whole))
             for d, groups in self._groups.items()
             if len(groups) > 1 or d in self._folded
         ]
 
-    def _remember_group(self, segment: str, counts: Counted) -> None:
-        dimension, _, value = segment.partition("=")
+    def _compared(self, dimension: str, groups: list[tuple[str, Counted]], whole: Counted) -> GroupMeasures:
+        values, predictions = self._folded.get(dimension, (0, 0))
+        spec = self._spec.settings.groups
+        return compare_groups(dimension, groups, whole, predictions, spec, groups_folded=values)
+
+    def _remember_group(self, view: View, counts: Counted) -> None:
+        dimension, _, value = view.segment.partition("=")
         if value == OTHER:
-            self._folded[dimension] = counts.predictions
+            self._folded[dimension] = max(1, view.folded), counts.predictions
         elif counts.predictions:
             self._groups[dimension].append((value, counts))
 
