@@ -27,7 +27,8 @@ _LEVELS: Mapping[str, tuple[str, float, str]] = {
 _LEAD = (
     "Each lane is one detector; a tick is a settled window that it judged, taller and darker where it found something. "
     "A bar is an incident, from its first window until it was closed; the number leads to the table, which names the "
-    "class to blame. Lanes are empty while there is no reference to compare with."
+    "class to blame. Effect and p-value there are of the one window that stands out most; an alarm of performance "
+    "rests on several windows or on one class. Lanes are empty while there is no reference to compare with."
 )
 _MOST_ROWS = 200
 _NUMBER_IN = 0.085  # how wide a digit of an incident's number is, with its share of the room around it
