@@ -137,7 +137,7 @@ def test_every_row_is_as_the_schema_says_and_grows_in_revision(spec: QualitySpec
         assert len({(row.stream, row.key) for row in rows}) == len(rows)
         for row in rows:
             value = orjson.loads(orjson.dumps(row.value))
-            validators[row.stream].validate(value)
+            validators[Stream(row.stream)].validate(value)
             assert list(value) == list(schema_fields(row.stream))
             assert value["revision"] == offset
             assert row.key.startswith(value["metric_key"])

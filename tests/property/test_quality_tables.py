@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.quality.details import UNLABELLED
 from streams.quality.measures import window_measures
-from streams.quality.table import CORRECTED, UNLABELLED, Margins, Table, accumulate, cell, margins_of
+from streams.quality.table import CORRECTED, Margins, Table, accumulate, cell, margins_of
 
 CODES = st.one_of(
     st.builds(cell, st.sampled_from([0, 1, 2, 5, 999, UNLABELLED]), st.sampled_from([0, 1, 2, 5, 999])),

@@ -1,5 +1,6 @@
 """Details add up like the tables do, and come back as named counts."""
 
+from collections.abc import Mapping
 from random import Random
 
 import numpy as np
@@ -10,6 +11,7 @@ from streams.ledger.cells import CellKind, Outcome
 from streams.quality.counted import NO_LABEL
 from streams.quality.details import (
     UNLABELLED,
+    Columns,
     Details,
     added,
     detail_code,
@@ -22,11 +24,11 @@ from streams.quality.spec import QualitySpec, parse_window
 from streams.quality.table import CORRECTED, cell
 
 
-def columns(counts):
+def columns(counts: Mapping[int, int]) -> Columns:
     return np.array(list(counts), np.int64), np.array(list(counts.values()), np.int64)
 
 
-def named(*classes):
+def named(*classes: str) -> Names:
     names = Names(QualitySpec((parse_window("1h"),)))
     names.group_number(Group("m", "1", ()))
     for cls in classes:
@@ -34,7 +36,7 @@ def named(*classes):
     return names
 
 
-def test_details_in_any_cuts_are_one_sum():
+def test_details_in_any_cuts_are_one_sum() -> None:
     rng = Random(7)
     moves = [(rng.randrange(50), rng.randrange(1, 4)) for _ in range(20_000)]
     whole: dict[int, int] = {}
@@ -45,12 +47,12 @@ def test_details_in_any_cuts_are_one_sum():
             whole[code] = whole.get(code, 0) + n
             part[code] = part.get(code, 0) + n
         details.add(columns(part))
-    code, n = details.columns()
-    assert dict(zip(code.tolist(), n.tolist(), strict=True)) == whole
-    assert code.tolist() == sorted(whole)
+    codes, counts = (column.tolist() for column in details.columns())
+    assert dict(zip(codes, counts, strict=True)) == whole
+    assert codes == sorted(whole)
 
 
-def test_details_that_are_taken_back_are_gone():
+def test_details_that_are_taken_back_are_gone() -> None:
     details = Details()
     assert details.empty
     details.add(columns({5: 2, 9: 1}))
@@ -61,7 +63,7 @@ def test_details_that_are_taken_back_are_gone():
     assert details.empty
 
 
-def test_details_below_nothing_are_refused():
+def test_details_below_nothing_are_refused() -> None:
     details = Details()
     details.add(columns({5: 2}))
     details.add(columns({5: -3}))
@@ -69,14 +71,14 @@ def test_details_below_nothing_are_refused():
         details.columns()
 
 
-def test_parts_and_the_rest_are_the_whole():
+def test_parts_and_the_rest_are_the_whole() -> None:
     parts = [columns({1: 2, 7: 4}), columns({1: 1, 3: 3})]
     whole = added([*parts, columns({7: 1, 8: 2})])
     rest = subtracted(whole, parts)
     assert dict(zip(*(c.tolist() for c in rest), strict=True)) == {7: 1, 8: 2}
 
 
-def test_details_of_a_kind_are_found_by_their_codes():
+def test_details_of_a_kind_are_found_by_their_codes() -> None:
     codes = {
         detail_code(CellKind.SCORED, 19, UNLABELLED, 2): 4,
         detail_code(CellKind.DELAY, 3, 1, 2): 5,
@@ -86,7 +88,7 @@ def test_details_of_a_kind_are_found_by_their_codes():
     assert [column.tolist() for column in found] == [[0, 19], [1, UNLABELLED], [1, 2], [6, 4]]
 
 
-def test_counts_have_their_classes_by_name_whatever_the_numbers():
+def test_counts_have_their_classes_by_name_whatever_the_numbers() -> None:
     """The same counts under two numberings of the same names are the same."""
     results = []
     for order in (("b", "c", "a"), ("a", "b", "c")):
@@ -132,12 +134,12 @@ def test_counts_have_their_classes_by_name_whatever_the_numbers():
         assert [c.tolist() for c in counts.agreement] == [[0], [1], [0], [1], [1]]
 
 
-def test_nothing_is_counted_of_nothing():
+def test_nothing_is_counted_of_nothing() -> None:
     counts = gather({}, added(()), named())
     assert (counts.k, counts.predictions, counts.labelled) == (0, 0, 0)
 
 
-def test_label_sources_beyond_the_numbers_are_other():
+def test_label_sources_beyond_the_numbers_are_other() -> None:
     names = named()
     numbers = {names.source_number(f"s{i}") for i in range(2_000)}
     assert len(numbers) == 1024
