@@ -3,16 +3,17 @@
 The rule: a value of the wrong type is somebody else's problem (`config_model`) and is passed over here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from streams.quality.spec import parse_window
 from streams.runtime.config.client import OWNED, problem_of_client, problem_of_property
 from streams.runtime.config.durations import format_duration, parse_duration
 from streams.runtime.config.known_names import name_problems
 from streams.runtime.config.lines import KeyPath, LineIndex
 from streams.runtime.config.model import Document
 from streams.runtime.config.problems import Code, Problem, dotted
-from streams.runtime.config.values import maturity_ms
+from streams.runtime.config.values import canonical_view, maturity_ms
 
 
 def cross_problems(
@@ -20,7 +21,12 @@ def cross_problems(
 ) -> list[Problem]:
     """Every problem between tables of a document whose secrets are resolved; `whole`: none of them is missing."""
     client = _client(document, lines, secrets, whole=whole)
-    between = [*_topics(document, lines), *_timings(document, lines), *name_problems(document, lines)]
+    between = [
+        *_topics(document, lines),
+        *_timings(document, lines),
+        *_named_twice(document, lines),
+        *name_problems(document, lines),
+    ]
     return [*between, *client]
 
 
@@ -75,7 +81,12 @@ def _timings(document: dict[str, Any], lines: LineIndex) -> Iterator[Problem]:
         "settle": _length_ms(windows, "settle", usual.settle_ms),
     }
     tables: list[tuple[KeyPath, dict[str, Any]]] = [(("windows",), windows)]
-    tables += [(("models", name), table) for name, table in models.items() if isinstance(table, dict)]
+    # a model that says nothing of its own has the problems of `windows`, told once
+    tables += [
+        (("models", name), table)
+        for name, table in models.items()
+        if isinstance(table, dict) and default.keys() & table.keys()
+    ]
     for path, table in tables:
         lengths = {key: length and _length_ms(table, key, length) for key, length in default.items()}
         lengths |= {key: _length_ms(table, key, 0) for key in default if key in table}
@@ -83,7 +94,8 @@ def _timings(document: dict[str, Any], lines: LineIndex) -> Iterator[Problem]:
         if horizon_ms is None or slack_ms is None:
             continue
         final = format_duration(horizon_ms + slack_ms)
-        yield from _views(windows, path, horizon_ms + slack_ms, lines)
+        if path == ("windows",) or {"horizon", "slack"} & table.keys():
+            yield from _ages(windows, path, horizon_ms + slack_ms, lines)
         if settle_ms is None or settle_ms <= horizon_ms + slack_ms:
             continue
         text = (
@@ -93,7 +105,7 @@ def _timings(document: dict[str, Any], lines: LineIndex) -> Iterator[Problem]:
         yield Problem(lines.line_of((*path, "settle")), Code.CONFLICT, dotted((*path, "settle")), text)
 
 
-def _views(windows: dict[str, Any], path: KeyPath, final_ms: int, lines: LineIndex) -> Iterator[Problem]:
+def _ages(windows: dict[str, Any], path: KeyPath, final_ms: int, lines: LineIndex) -> Iterator[Problem]:
     """A label age at which windows are final already would show the final rows once more."""
     views = windows.get("views")
     for index, view in enumerate(views if isinstance(views, list) else ()):
@@ -103,9 +115,35 @@ def _views(windows: dict[str, Any], path: KeyPath, final_ms: int, lines: LineInd
             continue
         if age_ms is not None and age_ms >= final_ms:
             at: KeyPath = ("windows", "views", index)
-            final = f"{dotted(path)} (horizon + slack {format_duration(final_ms)})"
-            text = f'at the age of "{view}" windows of {final} are final, and so shown already. Choose a lower age.'
+            whose = "windows" if path == ("windows",) else f"windows of {dotted(path)}"
+            final = f"horizon + slack {format_duration(final_ms)}"
+            text = f'at the age of "{view}" {whose} are final already ({final}). Choose a lower age.'
             yield Problem(lines.line_of(at), Code.CONFLICT, dotted(at), text)
+
+
+def _named_twice(document: dict[str, Any], lines: LineIndex) -> Iterator[Problem]:
+    """The same window or view under two spellings would have its rows twice under one key."""
+    windows = document.get("windows", {})
+    if not isinstance(windows, dict):
+        return
+    readers: tuple[tuple[str, str, Callable[[str], str]], ...] = (
+        ("sizes", "window", lambda text: parse_window(text, 0).name),
+        ("views", "view", canonical_view),
+    )
+    for key, what, name_of in readers:
+        values = windows.get(key)
+        seen: set[str] = set()
+        for index, value in enumerate(values if isinstance(values, list) else ()):
+            try:
+                name = name_of(value) if isinstance(value, str) else None
+            except ValueError:
+                continue
+            if name in seen:
+                at: KeyPath = ("windows", key, index)
+                text = f'the {what} "{name}" is there twice. Name every {what} once.'
+                yield Problem(lines.line_of(at), Code.CONFLICT, dotted(at), text)
+            if name is not None:
+                seen.add(name)
 
 
 def _client(document: dict[str, Any], lines: LineIndex, secrets: tuple[str, ...], *, whole: bool) -> Iterator[Problem]:

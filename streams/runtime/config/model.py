@@ -37,7 +37,7 @@ from streams.runtime.config.values import (
     StartValue,
     Tick,
     TopicName,
-    View,
+    Views,
     Window,
 )
 
@@ -172,15 +172,7 @@ class WindowsTable(Table):
     slack_ms: DurationOrZero = Field(default=_TIMING.slack_ms, alias="slack")
     settle_ms: DurationOrZero = Field(default=_TIMING.settle_ms, alias="settle")
     min_support: int = Field(default=5, ge=0)
-    views: list[View] = Field(default=[], max_length=9)
-
-    @model_validator(mode="after")
-    def _views_are_told_apart(self) -> Self:
-        for number, view in enumerate(self.views):
-            if view in self.views[:number]:
-                text = f'the view "{view}" is there twice. Name every view once.'
-                raise problem(Code.CONFLICT, text, ("views", number))
-        return self
+    views: Views = Field(default=[])
 
 
 class TimeTable(Table):

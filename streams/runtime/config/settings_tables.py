@@ -25,6 +25,8 @@ Cost = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]  # its sq
 
 
 def _hits_of_support(value: list[int]) -> list[int]:
+    if len(value) != 2:
+        raise problem(Code.WRONG_VALUE, f"{value} is no pair of counts. Write [hits, support].")
     hits, support = value
     if not support:
         raise problem(Code.WRONG_VALUE, "a support of 0 says nothing of the recall. Leave the class out.")
@@ -34,7 +36,7 @@ def _hits_of_support(value: list[int]) -> list[int]:
     return value
 
 
-HitsOfSupport = Annotated[list[Count], Field(min_length=2, max_length=2), AfterValidator(_hits_of_support)]
+HitsOfSupport = Annotated[list[Count], AfterValidator(_hits_of_support)]
 """`[hits, support]` of a class in a validation set."""
 
 

@@ -100,6 +100,9 @@ Detail = Annotated[Seconds, AfterValidator(_of_panes)]
 LABEL_TIME = "label_time"
 """The view that counts a label when it was delivered."""
 
+MAX_AGES = 8
+"""Label ages that one job can tell of."""
+
 _MATURITY = "maturity-"
 
 
@@ -126,22 +129,39 @@ def view_of_maturity(age_ms: int) -> str:
     return f"{_MATURITY}{format_length(age_ms)}"
 
 
+def canonical_view(view: str) -> str:
+    """The one name of a view: "maturity-1d" is "maturity-24h".
+
+    Raises:
+        ValueError: It is named as one of a label age and has none.
+    """
+    age_ms = maturity_ms(view)
+    return view if age_ms is None else view_of_maturity(age_ms)
+
+
 def _view(value: str) -> str:
-    """A view with its canonical name: "maturity-1d" is "maturity-24h"."""
     try:
-        age_ms = maturity_ms(value)
+        view = canonical_view(value)
     except ValueError as error:
         raise problem(Code.WINDOW, f"{error}, so it is no label age. Write one such as {_MATURITY}24h.") from None
-    if age_ms is not None:
-        return view_of_maturity(age_ms)
-    if value != LABEL_TIME:
+    if view != LABEL_TIME and not view.startswith(_MATURITY):
         text = f'"{value[:60]}" is not a view. Write "{LABEL_TIME}", or "{_MATURITY}24h" with any label age.'
         raise problem(Code.WINDOW, text)
-    return value
+    return view
+
+
+def _countable(views: list[str]) -> list[str]:
+    ages = sum(view != LABEL_TIME for view in views)
+    if ages > MAX_AGES:
+        raise problem(Code.WRONG_VALUE, f"{ages} label ages, more than {MAX_AGES}. Choose the ones that matter.")
+    return views
 
 
 View = Annotated[str, AfterValidator(_view)]
 """A view besides that of the time of the prediction: "label_time", or "maturity-" and a label age."""
+
+Views = Annotated[list[View], AfterValidator(_countable)]
+"""Several of them; that none is there twice is asked in `config.crosses`."""
 
 
 def _start(value: object) -> Start:

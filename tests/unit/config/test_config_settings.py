@@ -19,7 +19,7 @@ from streams.runtime.config.job import Config, load, parse
 from streams.runtime.config.pins import differences
 from streams.runtime.config.problems import Code, InvalidConfigError, Problem
 from streams.runtime.config.settings_tables import MAX_KEPT_SCORES, SCORE_BINS
-from streams.runtime.config.values import maturity_ms
+from streams.runtime.config.values import MAX_AGES, maturity_ms
 
 BOTH = '[[predictions]]\ntopic = "p"\n[[labels]]\ntopic = "q"\n'
 TRAINED = '[reference.training]\nversion = "a"\n'
@@ -151,6 +151,8 @@ def test_the_largest_values_are_possible() -> None:
     read(f"[scores]\nkeep = {MAX_KEPT_SCORES}\n[samples]\nper_window = 100\nconfident = 1.0\nnear = 0.5\n")
     read("[reference]\nwindows = 1000\nweeks = 52\n")
     read(f"{TRAINED}recall = {{ a = [5, 5] }}")
+    ages = [f"maturity-{hours}h" for hours in range(1, 9)]
+    assert len(read(f"[windows]\nviews = {['label_time', *ages]}").ledger.maturities_ms) == MAX_AGES
     read("[cost]\nwrong = 1e12\nmatrix.a.b = -1e12")
     read('[windows]\nhorizon = "1d"\nslack = "0s"\nsettle = "1h"\nviews = ["maturity-86399s"]')
 
@@ -171,13 +173,18 @@ REFUSED: list[tuple[Code, str, int, str]] = [
     (Code.WINDOW, "[windows]\nviews = ['maturity-soon']", 2, "no label age"),
     (Code.WINDOW, "[windows]\nviews = ['maturity-0s']", 2, "no label age"),
     (Code.CONFLICT, "[windows]\nviews = ['maturity-1d',\n'maturity-24h']", 3, "is there twice"),
-    (Code.CONFLICT, "[windows]\nviews = ['label_time',\n'maturity-32d']", 3, "are final, and so shown already"),
+    (Code.CONFLICT, "[windows]\nviews = ['label_time',\n'maturity-32d']", 3, "are final already (horizon + slack 32d)"),
     (
         Code.CONFLICT,
         "[windows]\nviews = ['maturity-7d']\n[models.m]\nhorizon = '5d'",
         2,
-        "models.m (horizon + slack 7d)",
+        "windows of models.m are final already (horizon + slack 7d)",
     ),
+    (Code.CONFLICT, "[models.m.cost]\nwrong = 2\n[windows]\nviews = ['maturity-32d']", 4, "windows are final already"),
+    (Code.WRONG_VALUE, f"[windows]\nviews = {[f'maturity-{hours}h' for hours in range(1, 10)]}", 2, "9 label ages"),
+    (Code.CONFLICT, "[windows]\nsizes = ['24h',\n'1d']", 3, 'the window "24h" is there twice'),
+    (Code.CONFLICT, "[windows]\nsizes = ['decayed-60m',\n'decayed-1h']", 3, '"decayed-1h" is there twice'),
+    (Code.CONFLICT, "[models.m]\nhorizon = '40d'\n[models.n]\n[windows]\nsettle = '33d'", 5, "is longer than"),
     (Code.WRONG_VALUE, "[scores]\nkeep = 17", 2, "less than or equal to 16"),
     (Code.WRONG_TYPE, "[scores]\nkeep = true", 2, "not a whole number"),
     (Code.WRONG_VALUE, "[samples]\nper_window = 101", 2, "less than or equal to 100"),
@@ -199,7 +206,7 @@ REFUSED: list[tuple[Code, str, int, str]] = [
     (Code.WRONG_VALUE, f"{TRAINED}scores = {[0] * SCORE_BINS}", 3, "every count is 0"),
     (Code.WRONG_VALUE, f"{TRAINED}recall = {{ a = [3, 2] }}", 3, "there cannot be more hits"),
     (Code.WRONG_VALUE, f"{TRAINED}recall = {{ a = [0, 0] }}", 3, "a support of 0"),
-    (Code.WRONG_VALUE, f"{TRAINED}recall = {{ a = [1] }}", 3, "at least 2 items"),
+    (Code.WRONG_VALUE, f"{TRAINED}recall = {{ a = [1] }}", 3, "[1] is no pair of counts"),
     (Code.WRONG_VALUE, "[cost]\nwrong = inf", 2, "finite"),
     (Code.WRONG_VALUE, "[cost.matrix.a]\nb = -1.1e12", 2, "greater than or equal to -1"),
     (Code.WRONG_TYPE, "[cost.matrix.a]\nb = '3'", 2, "not a number"),
@@ -242,9 +249,9 @@ def test_classes_of_a_model_are_those_of_its_own_list() -> None:
 def test_all_of_it_is_told_at_once() -> None:
     text = (
         "[reference]\nkind = 'training'\nwindows = 0\n[groups]\nprotected = ['x']\n[scores]\nkeep = 99\n"
-        "[windows]\nviews = ['maturity-99d', 'y']\ndetail = '7m'\n"
+        "[windows]\nviews = ['maturity-99d', 'y', 'label_time', 'label_time']\ndetail = '7m'\nsizes = ['1d', '24h']\n"
     )
-    assert [problem.line for problem in problems_of(text)] == [2, 3, 5, 7, 9, 9, 10]
+    assert [problem.line for problem in problems_of(text)] == [2, 3, 5, 7, 9, 9, 9, 10, 11]
 
 
 @pytest.mark.parametrize(
