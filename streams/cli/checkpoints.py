@@ -4,7 +4,7 @@ Reads the checkpoints topic and the job's logs; looking changes nothing.
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
@@ -15,7 +15,9 @@ from rich.text import Text
 
 from streams.cli.options import load_config
 from streams.ledger.times import rfc3339
-from streams.runtime.checkpoints.report import Checkpoint, Place, look
+
+if TYPE_CHECKING:
+    from streams.runtime.checkpoints.report import Checkpoint, Place
 
 UNSAFE = 1
 
@@ -43,6 +45,8 @@ def checkpoints(
 
       streams checkpoints -c quality.toml --verify --json | jq .safe
     """
+    from streams.runtime.checkpoints.report import look  # noqa: PLC0415 -- the folds, half a second of loading
+
     loaded = load_config(config)
     places = look(loaded, verify=verify)
     unsafe = [place for place in places if not place.safe]
@@ -56,7 +60,7 @@ def checkpoints(
         raise typer.Exit(UNSAFE)
 
 
-def _headline(places: list[Place], unsafe: list[Place]) -> Text:
+def _headline(places: list["Place"], unsafe: list["Place"]) -> Text:
     if unsafe:
         names = ", ".join(f"{place.stage} {place.partition}" for place in unsafe)
         return Text(f"no way to go on for {names}: the log was trimmed and no checkpoint can be used", "bold red")
@@ -64,7 +68,7 @@ def _headline(places: list[Place], unsafe: list[Place]) -> Text:
     return Text(f"safe: a worker that remembers nothing has {behind:,} records of the logs to fold", "bold green")
 
 
-def _table(places: list[Place]) -> Table:
+def _table(places: list["Place"]) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("state of", "log", "position", "behind", "written", "size", "chunks"):
         table.add_column(name, justify="left" if name in {"state of", "written"} else "right", no_wrap=True)
@@ -79,14 +83,14 @@ def _table(places: list[Place]) -> Table:
     return table
 
 
-def _cells(place: Place, c: Checkpoint) -> tuple[str | Text, ...]:
+def _cells(place: "Place", c: "Checkpoint") -> tuple[str | Text, ...]:
     written = "-" if c.written_ms is None else rfc3339(c.written_ms)[:19].replace("T", " ")
     size = "-" if c.size_bytes is None else f"{c.size_bytes / 1e6:,.2f} MB"
     said = Text(f"{c.state}: {c.why}" if c.why else c.state, _STYLES[c.state])
     return f"{c.id.position:,}", f"{place.log_ends - c.id.position:,}", written, size, str(c.chunks), said
 
 
-def _place_dict(place: Place) -> dict[str, object]:
+def _place_dict(place: "Place") -> dict[str, object]:
     return {
         "stage": place.stage,
         "partition": place.partition,

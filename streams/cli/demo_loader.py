@@ -12,7 +12,6 @@ from streams.runtime.clock import monotonic_s
 from streams.runtime.control import UnreadError, Written, advance
 from streams.runtime.errors import UnavailableError
 from streams.runtime.kafka.producer import Producer
-from streams.runtime.play import deliveries, play
 
 _STEP = 25  # records between two looks at the clock
 _ACKNOWLEDGED_WITHIN_S = 30.0
@@ -64,6 +63,8 @@ class HistoryLoader:
             self._error = error
 
     def _load(self) -> None:
+        from streams.runtime.play import deliveries, play  # noqa: PLC0415 -- the folds, slow to load
+
         producer = Producer("demo", self._job.config.client, fail=self._failed)
         try:
             play(deliveries(LOGS), producer, self._job.topics, pace=self._pacer())

@@ -11,14 +11,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from streams.cli import replay_summary
 from streams.cli.moments import parse_moment
 from streams.cli.replay_config import Overrides
 from streams.formats.reasons import Kind
 from streams.runtime.clock import monotonic_s, wall_ms
 from streams.runtime.config.job import environment, load
-from streams.runtime.replay import check_input
-from streams.runtime.replay import replay as replay_files
 
 LISTS = ("--predictions", "-p", "--labels", "-l", "--window", "-w")
 """Options of which one takes several values."""
@@ -60,6 +57,11 @@ def replay(
 
       streams replay -c quality.toml -p p.jsonl -l l.jsonl -o counted
     """
+    # the folds, half a second of loading that other commands spare
+    from streams.cli import replay_summary  # noqa: PLC0415
+    from streams.runtime.replay import check_input  # noqa: PLC0415
+    from streams.runtime.replay import replay as replay_files  # noqa: PLC0415
+
     overrides = Overrides(window or (), pane, horizon, slack, settle)
     chosen = overrides.apply(load(config, environment()))
     now_ms = wall_ms() if now is None else parse_moment(now)

@@ -66,10 +66,11 @@ def show(console: Console, summary: Summary, config: Config, out: Path, took_s: 
     rows_written = ", ".join(f"{stream} {summary.rows[stream]:,}" for stream in STREAMS)
     console.print(f"rows in {out}: {rows_written}", soft_wrap=True, markup=False)
     console.print()
+    newest = f'.segment == "all" and .view == "{VIEW}" and .window == "{window}" and .status == "final"'
     console.print("Next:")
     for line in (
         f"head -1 {out / 'windows.jsonl'} | python3 -m json.tool",
-        f'jq -c \'select(.segment == "all" and .window == "{window}" and .status == "final")\' {out / "windows.jsonl"}',
+        f"jq -c 'select({newest})' {out / 'windows.jsonl'}",
         f"streams report {out} --out {out / 'report.html'}",
     ):
         console.print(f"  {line}", soft_wrap=True, markup=False)

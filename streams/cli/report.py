@@ -92,6 +92,8 @@ def _source(
     if is_topics == (folder is not None):
         raise typer.BadParameter("say where the rows are: a FOLDER of `streams replay`, or --topics with -c CONFIG.")
     if folder is not None:
+        if config is not None or brokers is not None or prefix is not None:
+            raise typer.BadParameter("--config, --brokers and --prefix go with --topics, not with a FOLDER.")
         return Folder(folder)
     return Topics(*connection(config, brokers, prefix))
 

@@ -7,7 +7,6 @@ import typer
 
 from streams.cli.options import load_config
 from streams.runtime import logs
-from streams.runtime.worker import Worker
 
 
 def run(
@@ -31,6 +30,8 @@ def run(
     Exit codes: 0 stopped in order, 69 no broker at the start, 70 a bug, 74 a log was truncated or made again,
     76 a topic is missing or wrong, 77 not permitted, 78 wrong or other configuration.
     """
+    from streams.runtime.worker import Worker  # noqa: PLC0415 -- Faust, half a second that other commands spare
+
     loaded = load_config(config)
     loaded.require_topics()
     logs.configure(loaded.run.log_format, loaded.run.log_level, secrets=loaded.secrets)

@@ -1,6 +1,8 @@
 """How commands end: one sentence, the documented exit code, and never a traceback."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,3 +99,10 @@ def test_the_run_function_exits_with_the_code(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(SystemExit) as ended:
         entry.run()
     assert ended.value.code == 78
+
+
+def test_help_loads_neither_the_folds_nor_what_only_one_command_needs() -> None:
+    slow = ("scipy", "faust", "aiohttp", "matplotlib", "jinja2", "streams.quality.judge", "streams.ledger.join")
+    code = f"import streams.cli.main, sys; print([name for name in {slow} if name in sys.modules])"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"
