@@ -29,12 +29,17 @@ from streams.quality.drift.watched import (
     judge_scores,
     judge_skew,
 )  # fmt: skip
-from streams.quality.settings import ReferenceSpec
+from streams.quality.settings import ReferenceKind, ReferenceSpec
 
 FORMAT = 1
 
 _LEARNS_NOTHING = frozenset({Kind.VARIANCE})
 """Kinds whose incident does not keep a window from becoming normal: they look back over many."""
+
+_BY_THE_HOUR = frozenset({Kind.LABEL, Kind.PREDICTION, Kind.SCORE})
+"""Shares differ by the hour. While the hours of the week are not known yet, other shares than in the first windows do
+not keep an hour from being learnt: else one that differs would ring every day and never become normal.
+"""
 
 
 class Series:
@@ -161,10 +166,11 @@ def _learn(one: Watched, found: Mapping[Kind, Finding], span: tuple[int, int]) -
     """Let a reference learn of a window in which anything was counted."""
     if not one.counts.total:
         return
+    passed_over = _LEARNS_NOTHING
+    if isinstance(one.chosen, Chosen) and one.chosen.kind is not ReferenceKind.HOUR_OF_WEEK:
+        passed_over |= _BY_THE_HOUR
     quiet = all(
-        said.level == Level.QUIET and said.incident is None
-        for kind, said in found.items()
-        if kind not in _LEARNS_NOTHING
+        said.level == Level.QUIET and said.incident is None for kind, said in found.items() if kind not in passed_over
     )
     one.reference.learn(Pool(*span, 1, one.counts), one.chosen, one.pairs, quiet=quiet)
 

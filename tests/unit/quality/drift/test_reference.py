@@ -183,3 +183,22 @@ def test_recalls_that_swing_from_window_to_window_are_overdispersed() -> None:
     assert said["performance"].overdispersion is not None
     assert calm.overdispersion < 2
     assert said["performance"].overdispersion > 5
+
+
+def test_a_rhythm_rings_until_its_hours_are_known() -> None:
+    """Nights and days have other shares than the first windows, every day: after two weeks that is normal."""
+    day, night = counted([[900, 0], [0, 100]]), counted([[500, 0], [0, 500]])
+    rhythm = [day if hour % 24 < 20 else night for hour in range(3 * 168)]
+    found = judged(Series(ReferenceSpec(weeks=2)), rhythm)
+    rings = [one[Kind.PREDICTION].level == Level.ALARM for one in found]
+    assert [hour for hour in range(168) if rings[hour]] == [hour for hour in range(20, 168) if hour % 24 >= 20]
+    assert not any(rings[2 * 168 :])
+    assert {one[Kind.PREDICTION].reference for one in found[2 * 168 :]} == {"hour_of_week"}
+
+
+def test_what_got_worse_does_not_become_normal() -> None:
+    """Recall drops in the second week: its hours are not learnt, however long it lasts."""
+    good, bad = counted([[475, 25], [25, 475]]), counted([[400, 100], [100, 400]])
+    found = judged(Series(ReferenceSpec(weeks=2)), [good] * 168 + [bad] * 4 * 168)
+    last = found[-1][Kind.PERFORMANCE]
+    assert (last.reference, last.incident_status) == ("first", "open")
