@@ -54,9 +54,9 @@ def score(
     marks = [mark(watched, windows, known, tolerance_ms) for watched, windows in sorted(series.items())]
     told = tolerance or f"{TOLERATED_WINDOWS} windows"
     if as_json:
-        typer.echo(orjson.dumps(score_summary.as_dict(marks, told)))
+        typer.echo(orjson.dumps(score_summary.as_dict(marks, told, known)))
     else:
-        score_summary.show(Console(highlight=False), marks, told)
+        score_summary.show(Console(highlight=False), marks, told, known)
 
 
 def _duration(text: str) -> int:

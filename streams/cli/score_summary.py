@@ -1,5 +1,6 @@
 """What scoring says: for each kind of drift the rates, for each change who found it and when, and the false alarms."""
 
+import math
 from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from streams.cli.score_rows import Watched
 from streams.ledger.spec import DAY, HOUR, MINUTE
 from streams.ledger.times import rfc3339
 from streams.quality.rows import ALL
+from streams.quality.spec import parse_window
 
 _SHOWN_FALSE = 20
 """False alarms that are listed for people; JSON has all."""
@@ -43,11 +45,18 @@ class KindScore(NamedTuple):
 
 
 def score_kinds(marks: Iterable[Marks]) -> list[KindScore]:
-    """The scores by window size and kind, in the order of names."""
+    """The scores by window size and kind, short windows first."""
     groups: dict[tuple[str, str], list[Marks]] = {}
     for one in marks:
         groups.setdefault((one.watched.window, one.watched.kind), []).append(one)
-    return [_score(*key, group) for key, group in sorted(groups.items())]
+    return [_score(*key, groups[key]) for key in sorted(groups, key=lambda key: (_size_ms(key[0]), key))]
+
+
+def _size_ms(window: str) -> float:
+    try:
+        return parse_window(window, 0).size_ms
+    except ValueError:
+        return math.inf
 
 
 def _score(window: str, kind: str, group: Sequence[Marks]) -> KindScore:
@@ -75,12 +84,13 @@ def _score(window: str, kind: str, group: Sequence[Marks]) -> KindScore:
     )
 
 
-def as_dict(marks: Sequence[Marks], tolerance: str) -> dict[str, object]:
+def as_dict(marks: Sequence[Marks], tolerance: str, changes: Sequence[Change]) -> dict[str, object]:
     """Everything for tools."""
     return {
         "tolerance": tolerance,
         "kinds": [score._asdict() for score in score_kinds(marks)],
         "changes": [_answer_dict(answer) for answer in _by_time(marks)],
+        "changes_without_detector": [change.name for change in changes if change not in _by_change(marks)],
         "false_alarms": [
             one.watched._asdict()
             | {"window_start": rfc3339(alarm.start_ms), "window_end": rfc3339(alarm.end_ms), "blamed": alarm.blamed}
@@ -92,7 +102,10 @@ def as_dict(marks: Sequence[Marks], tolerance: str) -> dict[str, object]:
 
 def _by_time(marks: Iterable[Marks]) -> list[Answer]:
     answers = [answer for one in marks for answer in one.answers]
-    return sorted(answers, key=lambda answer: (answer.change.at_ms, answer.change.name, answer.watched))
+    return sorted(
+        answers,
+        key=lambda answer: (answer.change.at_ms, answer.change.name, _size_ms(answer.watched.window), answer.watched),
+    )
 
 
 def _by_change(marks: Iterable[Marks]) -> dict[Change, list[Answer]]:
@@ -116,17 +129,28 @@ def _answer_dict(answer: Answer) -> dict[str, object]:
     }
 
 
-def show(console: Console, marks: Sequence[Marks], tolerance: str) -> None:
+def show(console: Console, marks: Sequence[Marks], tolerance: str, changes: Sequence[Change]) -> None:
     """Print the scores for people."""
-    console.print(_kinds_table(score_kinds(marks)))
+    scores = score_kinds(marks)
+    console.print(_kinds_table([score for score in scores if score.windows]))
+    silent: dict[str, list[str]] = {}
+    for score in scores:
+        if not score.windows:
+            silent.setdefault(score.window, []).append(score.kind)
+    for window, kinds in silent.items():
+        console.print(Text(f"{window}: no window judged of {', '.join(kinds)}"), soft_wrap=True)
     console.print(
-        f"an alarm answers a change within {tolerance}, every other one is false; "
-        "delays are medians, in windows (w) and event time",
+        f"an alarm answers a change within {tolerance}, every other one is false (per 1000 judged windows outside "
+        "that time); delays are medians, in windows (w) and event time",
         soft_wrap=True,
     )
-    for change, answers in _by_change(marks).items():
+    answered = _by_change(marks)
+    for change in changes:
+        answers = answered.get(change, [])
         console.print()
         console.print(Text(f"{_time(change.at_ms)}  {change.name}", "bold"), soft_wrap=True)
+        if not answers:
+            console.print(Text(f"nobody watches it: there are no drift rows of {_said(change)}"), soft_wrap=True)
         judged = [answer for answer in answers if answer.result is not Result.NOT_WATCHED]
         if judged:
             console.print(_answers_table(judged))
@@ -177,6 +201,13 @@ def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
     for name in numbers:
         table.add_column(name, justify="right", no_wrap=name == "delay")
     return table
+
+
+def _said(change: Change) -> str:
+    """What a change is of, in its own words."""
+    texts = {"model": change.model, "version": change.version, "segment": change.segment}
+    said = [f"{key} {text}" for key, text in texts.items() if text is not None]
+    return ", ".join([*said, *(["kinds " + " or ".join(change.kinds)] if change.kinds else [])])
 
 
 def _detector(kind: str, subject: str) -> str:

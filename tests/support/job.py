@@ -150,7 +150,7 @@ class Job:
             f"{said['kafka_lines']}\n[kafka.client]\n{said['client_lines']}\n"
             f'[[predictions]]\ntopic = "{self.raw[Kind.PREDICTION]}"\n[[labels]]\ntopic = "{self.raw[Kind.LABEL]}"\n'
             f"[ledger]\npartitions = {said['partitions']}\ntallies_partitions = {said['tallies_partitions']}\n"
-            f'[run]\nhttp_port = 0\ntick = "{said["tick"]}"\nflush_interval = "{said["tick"]}"\n{said["tables"]}\n'
+            f'[run]\nhttp_port = 9400\ntick = "{said["tick"]}"\nflush_interval = "{said["tick"]}"\n{said["tables"]}\n'
         )
         return path
 
@@ -162,7 +162,7 @@ class Job:
     def start(self, file: Path | None = None) -> WorkerProcess:
         """Start one more worker; it may still be starting afterwards."""
         number, port = len(self.workers), free_ports(1)[0]
-        text = (file or self.file).read_text().replace("http_port = 0", f"http_port = {port}")
+        text = (file or self.file).read_text().replace("http_port = 9400", f"http_port = {port}")
         own_file = self.folder / f"worker-{number}.toml"
         own_file.write_text(text)
         log_file = self.folder / f"worker-{number}.log"

@@ -221,7 +221,7 @@ class RunTable(Table):
     max_held_bytes: int | None = Field(default=None, ge=1_000_000)
     max_ahead_ms: Seconds = Field(default=24 * 60 * _MINUTE_MS, alias="max_ahead")
     http_host: str = Field(default="127.0.0.1", min_length=1)
-    http_port: int = Field(default=9400, ge=0, le=65_535)
+    http_port: int = Field(default=9400, ge=1, le=65_535)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
 

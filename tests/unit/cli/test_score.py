@@ -207,6 +207,31 @@ def test_segments_are_scored_where_a_change_names_them(folder: Path, capsys: pyt
     assert said["kinds"][0]["false_alarms"] == 0
 
 
+def test_a_change_that_nothing_watches_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    known = change(50, name='"typo"', segment='"site=x"', version='"v9"', kinds='["label"]')
+    assert scored(capsys, folder, quiet_but([]), known)["changes_without_detector"] == ["typo"]
+    assert main(["score", str(folder), "-c", str(changes(folder, known))]) == 0
+    said = "nobody watches it: there are no drift rows of version v9, segment site=x, kinds label"
+    assert said in capsys.readouterr().out
+
+
+def test_short_windows_come_first_and_what_was_never_judged_is_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    rows = [line | {"window": window} for window in ("24h", "6h", "odd", "1h") for line in quiet_but([], hours=30)]
+    rows += [row(n, kind=kind, p_value=None) for n in range(30) for kind in ("label", "skew")]
+    kinds = scored(capsys, folder, rows, change(20))["kinds"]
+    assert [kind["window"] for kind in kinds] == ["1h", "1h", "1h", "6h", "24h", "odd"]
+    assert main(["score", str(folder), "-c", str(changes(folder, change(20)))]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines[1:5]] == [[w, "performance"] for w in ("1h", "6h", "24h", "odd")]
+    assert lines[5] == "1h: no window judged of label, skew"
+
+
 def test_the_rates_of_two_sources_are_two_detectors(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [line | {"kind": "corrections", "subject": s} for s in ("crew", "review") for line in quiet_but([(51, 52)])]
     said = scored(capsys, folder, rows, change(50))

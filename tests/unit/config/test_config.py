@@ -122,6 +122,7 @@ ONE_OF_EACH: list[tuple[Code, str, int, str]] = [
     (Code.MISSING_KEY, "\n[[labels]]\nstart = 'latest'", 2, '"topic" is missing'),
     (Code.WRONG_TYPE, '[ledger]\npartitions = "8"', 2, "not a whole number"),
     (Code.WRONG_TYPE, "[windows]\nsizes = [\n'1h',\n60]", 4, "60 is not text in quotes"),
+    (Code.WRONG_VALUE, "\n[run]\nhttp_port = 0", 3, "greater than or equal to 1"),
     (Code.WRONG_VALUE, "[ledger]\npartitions = 0", 2, "greater than or equal to 1"),
     (Code.WRONG_VALUE, "[[labels]]\ntopic = 'l'\nstart = 2026-01-31T00:00:00", 3, "has no zone"),
     (Code.WRONG_VALUE, "[[labels]]\ntopic = 'a b'", 2, "cannot be a topic"),
