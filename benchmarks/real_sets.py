@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import real_sets_errors, real_sets_tables
+from benchmarks.real_sets_errors import Look, Rows
 from benchmarks.real_sets_figures import Point, drift_figure, error_figure, svg
 from benchmarks.real_sets_found import Found, found
 from benchmarks.real_sets_known import ANSWERS, SETS, Known, known, marks
@@ -30,6 +31,9 @@ PAGE, IMAGES = ROOT / "docs" / "real-sets.md", ROOT / "docs" / "images"
 DATA = ROOT.parent / "shared" / "data"
 NOW_MS = parse_moment("2100-01-01T00:00:00Z")
 """Later than every event: nothing is rejected as being in the future."""
+
+DRAWN = 20
+"""Predictions that a window needs to be drawn."""
 
 
 class MissingError(ConfigError):
@@ -61,6 +65,7 @@ def write(data: Path, rows: Path) -> None:
             raise MissingError(f"{data} has no log set {name}. Give the folder of the five sets with --data.")
     config = load(CONFIG, {})
     parts: dict[str, str] = {}
+    seen: dict[str, tuple[Found, Mapping[str, Sequence[Look]]]] = {}
     for name in SETS:
         facts = known(data, name)
         folder = rows / name
@@ -69,13 +74,16 @@ def write(data: Path, rows: Path) -> None:
             files = [(Kind.PREDICTION, "predictions"), (Kind.LABEL, "labels")]
             logs = [(kind, data / name / f"{log}.jsonl.gz") for kind, log in files]
             replay(config, logs, folder, now_ms=NOW_MS, read=lambda _: None)
-        parts |= section(name, folder, facts, config)
+        said = real_sets_errors.read(folder, facts)
+        drift, own = section(name, folder, facts, said, config)
+        seen[name] = drift, said.looks
+        parts |= own
+    parts["summary"] = real_sets_tables.summary_part(seen)
     PAGE.write_text(real_sets_tables.with_parts(PAGE.read_text(encoding="utf-8"), parts), encoding="utf-8")
 
 
-def section(name: str, folder: Path, facts: Known, config: Config) -> dict[str, str]:
-    """The generated parts of one set by the name of their marker; its pictures are written."""
-    said = real_sets_errors.read(folder, facts)
+def section(name: str, folder: Path, facts: Known, said: Rows, config: Config) -> tuple[Found, dict[str, str]]:
+    """What was found on a set, and its generated parts by the name of their marker; its pictures are written."""
     window = real_sets_errors.main_window(said.sizes)
     length_ms = next(spec.size_ms for spec in config.quality.windows if spec.name == window)
     drift = found(folder, window, facts, config.quality.timing.settle_ms)
@@ -89,7 +97,7 @@ def section(name: str, folder: Path, facts: Known, config: Config) -> dict[str, 
     for what, drawn in drawings.items():
         (IMAGES / f"real-sets-{name}-{what}.svg").write_text(drawn, encoding="utf-8")
     every = _every(folder, window, drift, facts, config, [size.window for size in said.sizes])
-    return {
+    return drift, {
         f"{name} found": real_sets_tables.found_part(name, drift, facts, said, every),
         f"{name} errors": real_sets_tables.errors_part(name, said.looks, facts),
     }
@@ -103,14 +111,17 @@ def _every(
     return {size: drift if size == window else found(folder, size, facts, settle_ms) for size in sizes}
 
 
-def _points(said: real_sets_errors.Rows, window: str) -> dict[str, list[Point]]:
-    """The final balanced accuracy of each window by version, in order of time."""
+def _points(said: Rows, window: str) -> dict[str, list[Point]]:
+    """The final balanced accuracy of each window by version, in order of time; only of windows worth a line."""
     points: dict[str, list[Point]] = {}
     for (size, version, start_ms), row in sorted(said.newest.items()):
-        if size == window:
+        if size != window:
+            continue
+        rows = points.setdefault(version, [])
+        if row["predictions"] >= DRAWN:
             value = row["balanced_accuracy"]
             ends = row["balanced_accuracy_lower"], row["balanced_accuracy_upper"]
-            points.setdefault(version, []).append((start_ms, value, *ends))
+            rows.append((start_ms, value, *ends))
     return points
 
 

@@ -23,6 +23,7 @@ Point = tuple[int, float | None, float | None, float | None]
 
 _LANE_IN, _PANEL_IN, _HEAD_IN, _KEY_IN = 0.19, 1.9, 0.55, 0.17
 _LEFT_IN = 1.75
+_FEW = 20  # up to so many windows each one has a marker
 
 
 def svg(draw: Callable[[], Figure]) -> str:
@@ -81,10 +82,12 @@ def _span(points: Mapping[str, Sequence[Point]], length_ms: int) -> tuple[int, i
 def _accuracy(axes: Axes, points: Mapping[str, Sequence[Point]], length_ms: int) -> None:
     values: list[float] = []
     for number, rows in enumerate(points.values()):
+        if not rows:
+            continue
         at = series(rows, length_ms, length_ms)
         band(axes, at, SERIES[number], 0.16)
         x, y = broken(at)
-        axes.plot(x, y, color=SERIES[number], linewidth=1.2, marker="o" if len(rows) < 20 else "", markersize=3)
+        axes.plot(x, y, color=SERIES[number], linewidth=1.2, marker="o" if len(rows) < _FEW else "", markersize=3)
         values += [value for _, value, _, _ in rows if value is not None]
     low, high = min(values), max(values)
     ratio_axis(axes, np.floor(low * 10) / 10, np.ceil(high * 10) / 10)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from benchmarks.real_sets_errors import AGES_S, FINAL, LEAST, Errors, Look, Rows, errors, held
 from benchmarks.real_sets_found import Found, Incident
 from benchmarks.real_sets_known import KNOWN, Known, marks
-from streams.cli.score_marks import Marks
+from streams.cli.score_marks import Marks, Result
 from streams.cli.score_rows import Watched
 from streams.ledger.times import rfc3339
 
@@ -200,3 +200,49 @@ def _reasons(looks: Mapping[str, Sequence[Look]]) -> str:
                 counts[look.why] = counts.get(look.why, 0) + 1
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return "; ".join(f"{why} ({count})" for why, count in ordered)
+
+
+def summary_part(sets: Mapping[str, tuple[Found, Mapping[str, Sequence[Look]]]]) -> str:
+    """All sets in two tables: what was found, and how far off early numbers were."""
+    found = [[name, drift.window, *_first(drift), *_false(drift)] for name, (drift, _) in sets.items()]
+    head = ("set", "windows", "known change first found by", "until told", "by performance", "false alarms", "per 1000")
+    ages = [AGES_S[3600], AGES_S[6 * 3600], AGES_S[24 * 3600]]
+    off = [[name, *(cell for age in ages for cell in _pair(looks[age]))] for name, (_, looks) in sets.items()]
+    columns = [f"{what}, {age}" for age in ages for what in ("labels so far", "nowcast (labels so far there)")]
+    return "\n".join([*_table(head, found), "", *_table(("set", *columns), off)])
+
+
+def _first(drift: Found) -> tuple[str, str, str]:
+    """(kinds that told of the known change first, hours until told, hours until performance told)."""
+    told: dict[int, list[str]] = {}
+    by_performance = NONE
+    seen = {(incident.watched, incident.start_ms): incident for incident in drift.incidents}
+    answers = [(one.watched, answer) for one in drift.marks for answer in one.answers]
+    if not answers:
+        return "none is known", NONE, NONE
+    for watched, answer in answers:
+        if answer.alarm is None:
+            continue
+        told_ms = seen[watched, answer.alarm.start_ms].told_ms - answer.change.at_ms
+        told.setdefault(told_ms, []).append(watched.kind)
+        if watched.kind == "performance":
+            by_performance = _hours(told_ms)
+    if not told:
+        return "not found", NONE, NONE
+    first = min(told)
+    masked = any(watched.kind == "performance" and answer.result is Result.MASKED for watched, answer in answers)
+    return ", ".join(told[first]), _hours(first), "rang before" if masked else by_performance
+
+
+def _false(drift: Found) -> tuple[str, str]:
+    calm, false = sum(one.calm for one in drift.marks), sum(len(one.false) for one in drift.marks)
+    return f"{false} in {calm}", f"{1000 * false / calm:.1f}" if calm else NONE
+
+
+def _pair(seen: Sequence[Look]) -> tuple[str, str]:
+    so_far = errors([(look.so_far, look.truth) for look in seen])
+    cast = [look for look in seen if look.nowcast is not None]
+    nowcast = errors([(look.nowcast, look.truth) for look in cast])
+    same = errors([(look.so_far, look.truth) for look in cast])
+    told = f"{_errors(nowcast)[0]} ({_errors(same)[0]}), {len(cast)} of {len(seen)}" if cast else NONE
+    return _errors(so_far)[0], told
