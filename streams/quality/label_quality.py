@@ -25,6 +25,7 @@ class SourceUndefined(StrEnum):
     NOT_HUMAN = "not a source of people"
     NO_LIST = "no list of expected classes"
     NO_EXPECTED_DISAGREEMENT = "no expected disagreement"
+    NEVER_BOTH = "no prediction that both labelled"
 
 
 class RateKind(StrEnum):
@@ -73,16 +74,23 @@ _Reasons = list[tuple[str, SourceUndefined]]
 
 
 def label_sources(
-    counts: Counted, human: Collection[str], expected: frozenset[str] | None = None
+    counts: Counted,
+    human: Collection[str],
+    expected: frozenset[str] | None = None,
+    told: Collection[tuple[str, str | None]] = (),
 ) -> list[SourceMeasures]:
     """A row for each source, and one for each pair with a prediction in common; sorted by name, a source first.
 
-    `human` are the sources of people, `expected` the closed list of classes. A job whose labels name no source has a
+    `human` are the sources of people, `expected` the closed list of classes; sources and pairs that were `told` before
+    have a row in any case. A job whose labels name no source has a
     row (of the source "") only in windows where a label was corrected.
     """
     own = _Sources(counts, expected)
+    pairs = {(pair.source, pair.other): pair for pair in _pairs(counts)}
+    pairs |= {(a, b): _Pair(a, b, 0, [], []) for a, b in told if b is not None and (a, b) not in pairs}
+    names = {*own.names, *(source for source, other in told if other is None)}
     return sorted(
-        [own.row(source, source in human) for source in own.names] + [pair.row() for pair in _pairs(counts)],
+        [own.row(source, source in human) for source in sorted(names)] + [pair.row() for pair in pairs.values()],
         key=lambda row: (row.source, row.other or ""),
     )
 
@@ -199,8 +207,13 @@ class _Pair(NamedTuple):
         return sum(self.of_source)
 
     def row(self) -> SourceMeasures:
-        """The row of the pair. There is a label, so only kappa can be undefined."""
+        """The row of the pair."""
         labels, agreeing = self.labels, self.agreeing
+        if not labels:
+            unsaid = [(name, SourceUndefined.NEVER_BOTH) for name in _OF_PAIRS[1:]]
+            unsaid += [(name, SourceUndefined.A_PAIR) for name in _OF_SOURCES]
+            nothing = (None,) * (len(unsaid))
+            return SourceMeasures._make((self.source, self.other, 0, 0, *nothing, _explained(unsaid)))
         # Integers of Python: the products of counts of a busy window outgrow 64 bits.
         by_chance = sum(a * b for a, b in zip(self.of_source, self.of_other, strict=True))
         reasons: _Reasons = []

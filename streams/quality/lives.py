@@ -19,13 +19,15 @@ Key = tuple[int, int, int]
 
 
 class Told:
-    """Which rows of bins a window had when it settled: where they are empty when it is final, they say so."""
+    """Which rows a window had that nothing else tells of: where they are empty later, they say so."""
 
-    __slots__ = ("calibration", "delays")
+    __slots__ = ("calibration", "delays", "sources", "views")
 
     def __init__(self) -> None:
         self.calibration: dict[str, tuple[int, ...]] = {}  # segment -> bins
         self.delays: list[tuple[str | None, int]] = []  # class (None: all), bin
+        self.sources: list[tuple[str, str | None]] = []  # source, the other one of a pair
+        self.views: dict[tuple[str, str], set[int]] = {}  # view other than by event time, segment -> classes
 
 
 class Life:
@@ -66,9 +68,14 @@ def dump_lives(lives: Mapping[Key, Life]) -> dict[str, object]:
         ],
         "unsaid": [[i, life.shown_before] for i, life in every if life.unsaid],
         "told": [
-            [i, [[segment, list(bins)] for segment, bins in life.told.calibration.items()], list(life.told.delays)]
+            [i, [[s, list(bins)] for s, bins in told.calibration.items()], list(told.delays), list(told.sources)]
+            for i, told in ((i, life.told) for i, life in every)
+            if told.calibration or told.delays or told.sources
+        ],
+        "views": [
+            [i, [[*key, sorted(classes)] for key, classes in sorted(life.told.views.items())]]
             for i, life in every
-            if life.told.calibration or life.told.delays
+            if life.told.views
         ],
         "scores": [
             [i, [[segment, age_s, *scores] for segment, (age_s, scores) in life.scores.items()]]
@@ -95,9 +102,12 @@ def load_lives(state: Mapping[str, Any], lines: int, windows: int, dimensions: i
         every[i].emptied = {segment: set(classes) for segment, classes in emptied}
     for i, shown_before in state["unsaid"]:
         every[i].unsaid, every[i].shown_before = True, bool(shown_before)
-    for i, calibration, delays in state["told"]:
+    for i, calibration, delays, sources in state["told"]:
         every[i].told.calibration = {segment: tuple(bins) for segment, bins in calibration}
         every[i].told.delays = [(cls, b) for cls, b in delays]
+        every[i].told.sources = [(source, other) for source, other in sources]
+    for i, views in state["views"]:
+        every[i].told.views = {(view, segment): set(classes) for view, segment, classes in views}
     for i, scores in state["scores"]:
         every[i].scores = {segment: (age_s, ScoreMeasures(*taken)) for segment, age_s, *taken in scores}
     for i, outlook in state["outlooks"]:

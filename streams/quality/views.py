@@ -119,6 +119,11 @@ class _Sum:
 _NOTHING = _Sum([])
 
 
+def nothing(segment: str) -> View:
+    """The view of a segment of which nothing is left."""
+    return _NOTHING.view(segment, {})
+
+
 def _before(now: dict[str, _Sum], deltas: dict[str, Delta]) -> Iterator[str]:
     """The values that had predictions before the change."""
     for value in now.keys() | deltas.keys():

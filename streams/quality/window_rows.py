@@ -38,7 +38,7 @@ from streams.quality.samples import DRIFTED_CLASS, DRIFTED_GROUP, Candidates, Dr
 from streams.quality.scoring import score_measures
 from streams.quality.spec import QualitySpec
 from streams.quality.table import Delta, changed_classes, margins_of
-from streams.quality.views import OTHER, View, views
+from streams.quality.views import OTHER, View, nothing, views
 
 
 class Turn(NamedTuple):
@@ -80,6 +80,7 @@ class WindowRows:
         self._watched = self._analyst.watches(w)
         self._late = judging.ahead.late(*key) if self._settles else None
         self._found: dict[str, list[Finding]] = {}
+        self._shown: set[str] = set()
         self._detailed = not (window.bucket_ms % spec.detail_ms or window.origin_ms % spec.detail_ms)
         self._moment = moment
         self._at = Place(self._line.model, self._line.version, ALL, window.name, start, self._end)
@@ -109,15 +110,18 @@ class WindowRows:
         `cells` are the codes of the confusion table to be told, with their counts now.
         """
         rows: list[OutputRow] = []
+        self._shown.add(view.segment)
         self._writer.turn_to(view.segment)
         if self._turn.told_at_ms is not None and (self._turn.turned or view.segment == ALL):
             counts = gather(view.everything(), view.details(), self._names)
             if counts.predictions:  # else it is there for another view, or everything was retracted
                 rows = self._look(view, counts, self._turn.told_at_ms)
+            if counts.predictions or view.segment in self._life.told.calibration:  # told before
                 rows += self._turn_rows(view, counts)
+        rows += self._other_views(view)
         if quiet:
             return []
-        return [*self._table_rows(view, cells, emptied), *rows, *self._other_views(view)]
+        return [*self._table_rows(view, cells, emptied), *rows]
 
     def _look(self, view: View, counts: Counted, age_ms: int) -> list[OutputRow]:
         """Everything that is told at some ages only is taken now; the rows of what detectors found."""
@@ -164,6 +168,11 @@ class WindowRows:
         for segment, findings in self._found.items():  # of which nothing is left
             self._writer.turn_to(segment)
             rows += [self._writer.finding(finding) for finding in findings]
+        told = self._life.told
+        for segment in sorted({*told.calibration, *(segment for _, segment in told.views)} - self._shown):
+            view = nothing(segment)
+            self._writer.turn_to(segment)
+            rows += [*self._turn_rows(view, gather({}, view.details(), self._names)), *self._other_views(view)]
         self._writer.turn_to(ALL)
         samples = self._candidates.told(*self._place, self._start, self._drifted)
         if quiet:
@@ -231,10 +240,9 @@ class WindowRows:
                 writer.of(Stream.DELAYS, (each.cls or "", f"{each.delay_from_s:g}"), each, names) for each in delays
             ]
             human, expected = self._spec.settings.human_sources, self._spec.expected_of(self._line.model)
-            rows += [
-                writer.of(Stream.LABEL_SOURCES, (each.source, each.other or ""), each)
-                for each in label_sources(counts, human, expected)
-            ]
+            sources = label_sources(counts, human, expected, told.sources)
+            told.sources = [(each.source, each.other) for each in sources]
+            rows += [writer.of(Stream.LABEL_SOURCES, (each.source, each.other or ""), each) for each in sources]
         return rows
 
     def _other_views(self, view: View) -> list[OutputRow]:
@@ -258,12 +266,14 @@ class WindowRows:
         return rows
 
     def _by_view(self, name: str, view: View, table: Delta) -> list[OutputRow]:
-        margins = margins_of(table)
-        if not margins.predictions:
+        margins, told, key = margins_of(table), self._life.told.views, (name, view.segment)
+        if not margins.predictions and key not in told:
             return []
         writer = RowWriter(self._at._replace(segment=view.segment, view=name), self._turn.status, self._moment)
         line, names = self._line, self._names.classes
         rows = [writer.window(margins, line.classes_expected, self._spec.min_support, *NOT_TOLD)]
+        classes = told.setdefault(key, set())
         if self._turn.turned:
-            rows += writer.of_classes(margins, margins.classes() | view.margins.classes(), names, table)
+            classes |= margins.classes() | view.margins.classes()
+            rows += writer.of_classes(margins, classes, names, table)
         return rows

@@ -4,7 +4,6 @@ Partitions flush wherever the join flushes at once, and at any other place, in a
 """
 
 from collections import Counter
-from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.quality.rows import OutputRow, Stream
+from streams.quality.rows import Stream
 from streams.quality.settings import Settings
 from streams.quality.spec import QualitySpec
 from tests.support.judged import LONG, judge_all, random_histories, records, spec_of

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from streams.formats.columns import Group
-from streams.ledger.cells import NONE, CellKind, pack
+from streams.ledger.cells import NONE, SOURCE_BITS, CellKind, pack
 from streams.ledger.flush import Flush, encode
 from streams.ledger.spec import NO_TIME, Timing
 from streams.quality.judge import Judge
@@ -26,7 +26,8 @@ from streams.quality.spec import QualitySpec, parse_window
 PANE = 60_000
 CLASSES = ("ham", "spam", "späm|2", "unk 100%")
 
-Cell = tuple[int, str, str | None]  # kind, predicted, actual
+Cell = tuple[Any, ...]
+"""(kind, predicted, actual), or (kind, c, a, b): classes and label sources by name."""
 Slot = tuple[int, Group]
 Rows = dict[tuple[str, str], dict[str, Any]]
 
@@ -101,7 +102,7 @@ class History:
         self.step([(prediction.slot, prediction.cell, n)])
 
     def crossings(self, spec: QualitySpec) -> list[int]:
-        """Behind which steps the join flushes at once: the watermark passed an end of panes by a wait, or came to be."""
+        """Behind which steps the join flushes at once: a watermark came to be, or passed an end of panes by a wait."""
         waits = {wait for t in (spec.timing, *(own for _, own in spec.models)) for wait in (t.settle_ms, t.final_ms)}
         marks = [NO_TIME, *(watermark for _, watermark in self.steps)]
         return [
@@ -127,14 +128,20 @@ class History:
         self, slots: list[tuple[Slot, dict[Cell, int]]], span: tuple[int, int, int], which: tuple[str, int, bool]
     ) -> Flush:
         groups = sorted({group for (_, group), _ in slots}, reverse=which[1] % 2 == 1)
-        classes = sorted({c for _, cells in slots for _, *names in cells for c in names if c})
+        every = [cell for _, cells in slots for cell in cells]
+        classes = sorted({c for cell in every for c in cell[-2:] if isinstance(c, str) and c})
+        sources = sorted({"", *(name for cell in every for name in sources_of(cell))}, reverse=which[1] % 2 == 1)
         number = {c: i for i, c in enumerate(classes)}
+        of_source = {name: i for i, name in enumerate(sources)}
 
         def code(cell: Cell) -> int:
-            kind, predicted, actual = cell
-            if kind == CellKind.CORRECTED:
+            kind, *by, a, b = cell
+            if cell == CORRECTION:
                 return pack(CellKind.CORRECTED, a=NONE, b=NONE)
-            return pack(CellKind(kind), a=number[predicted], b=NONE if actual is None else number[actual])
+            a, b = (x if isinstance(x, int) else NONE if x is None else number[x] for x in (a, b))
+            named = [of_source[name] for name in sources_of(cell)]
+            c = named[0] << SOURCE_BITS | named[1] if len(named) == 2 else [*named, *by, 0][0]
+            return pack(CellKind(kind), a, b, c)
 
         return Flush(
             self.partition,
@@ -144,12 +151,18 @@ class History:
             np.array([pane for (pane, _), _ in slots], np.int64),
             np.array([groups.index(group) for (_, group), _ in slots], np.uint32),
             np.cumsum([0, *(len(cells) for _, cells in slots)]).astype(np.int64),
-            np.array([code(cell) for _, cells in slots for cell in cells], np.int64),
+            np.array([code(cell) for cell in every], np.int64),
             np.array([n for _, cells in slots for n in cells.values()], np.int64),
             *which,
-            sources=[""],
+            sources=sources,
             newest=[NO_TIME] * len(groups),
         )
+
+
+def sources_of(cell: Cell) -> tuple[str, ...]:
+    """The label sources that a cell names."""
+    c = cell[1] if len(cell) == 4 else ()
+    return (c,) if isinstance(c, str) else c if isinstance(c, tuple) else ()
 
 
 def random_histories(rng: Random, spec: QualitySpec, steps: int, *, finish: bool) -> list[History]:
@@ -272,8 +285,8 @@ def recount(spec: QualitySpec, histories: list[History]) -> Counts:
                     start -= window.step_ms
     counts = {
         key: (
-            Counter({(p, a): n for (kind, p, a), n in cells.items() if n and kind == CellKind.CONFUSION}),
-            cells[CORRECTION],
+            Counter({(cell[-2], cell[-1]): n for cell, n in cells.items() if n and cell[0] == CellKind.CONFUSION}),
+            sum(n for cell, n in cells.items() if cell[0] == CellKind.CORRECTED),
         )
         for key, cells in result.items()
     }
