@@ -25,9 +25,8 @@ KNOWN, NOTED = "known change", "noted"
 _NOTED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "insects": (
         ("ins-005400-1", "shares of classes move (row ~10,400)"),
-        ("ins-006000-1", "only sp4 and sp5 from here (row 11,000)"),
+        ("ins-006000-1", "only sp4 and sp5 (row 11,000)"),
         ("ins-007000-1", "only sp4 (row 12,000)"),
-        ("ins-008000-1", "all species again (row 13,000)"),
         ("ins-008800-1", "levels of features shift (rows 13,800 to 14,200)"),
         ("ins-019000-2", "only sp5 (row 24,000)"),
     ),

@@ -51,7 +51,7 @@ def test_errors_are_points_of_what_was_said() -> None:
 
 
 def test_an_interval_holds_the_truth_only_where_there_is_one() -> None:
-    assert held([look(0.5, 0.55), look(0.5, 0.65), look(0.5)], "truth") == (1, 2)
+    assert held([look(0.5, 0.55), look(0.5, 0.65), look(0.5, 0.35), look(0.5)], "truth") == (1, 3)
 
 
 def test_a_version_is_asked_about_changes_it_could_see() -> None:
