@@ -1,7 +1,7 @@
 """The newest revision of every row, as a table for a terminal: one line a key, the latest windows first."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from rich import box
@@ -19,8 +19,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "classes": (*_PLACE, "class", "support", "recall", "precision", "f1", "undefined"),
     "confusion": (*_PLACE, "actual", "predicted", "count"),
     "drift": (
-        *_PLACE, "kind", "subject", "level", "incident_status", "reference", "n", "statistic", "expected", "effect",
-        "undefined",
+        *_PLACE, "kind", "subject", "level", "incident_status", "reference", "n", "effect", "p_value", "undefined",
     ),
     "calibration": (
         *_PLACE, "confidence_lower", "confidence_upper", "predictions", "labelled", "confidence_mean", "accuracy",
@@ -34,26 +33,35 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "label_sources": (
         *_PLACE, "source", "other", "labels", "agreement", "kappa", "corrections", "override_rate", "undefined",
     ),
-    "samples": (),
+    "samples": (
+        "model", "model_version", "window_start", "status", "reason", "subject", "actual", "predicted", "confidence",
+        "topic", "partition", "offset",
+    ),
     "rejects": ("topic", "partition", "offset", "reason", "detail", "late_by_ms"),
     "audit": (),
 }  # fmt: skip
 """The columns shown of each topic; all that a row has where none are named."""
 
-_LONG = frozenset({"detail", "undefined"})
 _SHORT = {
     "model_version": "version",
     "window_start": "from (UTC)",
     "balanced_accuracy": "balanced acc",
     "balanced_accuracy_lower": "lower",
     "balanced_accuracy_upper": "upper",
+    "incident_status": "incident",
+    "p_value": "p",
 }
 """Headings that would make a column wider than its values."""
 
 _MILLISECONDS = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:00\.000Z|(:\d\d)\.\d{3}Z)")
 
+_TIMES = frozenset({"window_start"})
+_SHARED = ("model", "model_version", "segment", "window")
+"""What is said once, below the table, where it is the same in all rows."""
+
 _ORDER = ("window_end", "window_start")
 _MISSING = "-"
+_SMALL = 0.00005
 _MOST_KEYS = 20_000  # beyond it the keys updated longest ago are forgotten: nobody reads that far down a terminal
 
 
@@ -89,24 +97,49 @@ class NewestRows:
         if len({row.get("view") for row in shown}) > 1 and "view" not in columns:
             place = columns.index("window") + 1
             columns = (*columns[:place], "view", *columns[place:])
+        of = {
+            name: shown[0][name] for name in _SHARED if len({row.get(name) for row in shown}) == 1 and name in shown[0]
+        }
+        columns = tuple(name for name in columns if name not in of)
+        if not any(_reasons(row, columns) for row in shown):
+            columns = tuple(name for name in columns if name != "undefined")
         hidden = len(self._rows) - len(shown)
         caption = f"{len(self._rows)} keys" + (f", {hidden} older ones not shown" if hidden > 0 else "")
-        table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
+        caption += "".join(f", {_SHORT.get(name, name)} {value}" for name, value in of.items())
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=Text(caption), caption_justify="left")
         for name in columns:
             is_number = any(isinstance(row.get(name), (int, float)) for row in shown)
             heading = _SHORT.get(name, name.replace("_", " "))
-            table.add_column(heading, justify="right" if is_number else "left", no_wrap=name not in _LONG)
+            whole = is_number or name in _TIMES  # where there is no room, texts are folded and nothing is cut off
+            table.add_column(heading, justify="right" if is_number else "left", no_wrap=whole, overflow="fold")
         for row in shown:
-            table.add_row(*(Text(written(row.get(name))) for name in columns))
+            table.add_row(*(Text(_cell(row, name, columns)) for name in columns))
         return table
 
 
+def _cell(row: Mapping[str, Any], name: str, columns: Collection[str]) -> str:
+    if name == "undefined":
+        return _reasons(row, columns)
+    if name == "window_start" and row.get(name) is None:  # a decayed window has an end only
+        return f"to {written(row.get('window_end'))}"
+    return written(row.get(name))
+
+
+def _reasons(row: Mapping[str, Any], columns: Collection[str]) -> str:
+    """Why shown columns are undefined, each reason once."""
+    said = (part.partition(": ") for part in str(row.get("undefined") or "").split("; "))
+    return "; ".join(dict.fromkeys(reason for field, _, reason in said if field in columns))
+
+
 def written(value: object) -> str:
-    """A value of a row for people: ratios with four digits, times without their zeros, `-` for what is not defined."""
+    """A value of a row for people: ratios with four digits, times without their zeros, `-` for what is not defined.
+
+    What four digits would make a zero has two significant ones.
+    """
     if value is None:
         return _MISSING
     if isinstance(value, float):
-        return f"{value:.4f}"
+        return f"{value:.1e}" if 0 < abs(value) < _SMALL else f"{value:.4f}"
     if isinstance(value, dict):
         return ", ".join(f"{name}: {written(inner)}" for name, inner in value.items())
     return _MILLISECONDS.sub(r"\1 \2\4", str(value))

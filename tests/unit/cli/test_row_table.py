@@ -72,6 +72,50 @@ def test_the_view_is_shown_where_there_are_several() -> None:
     assert ("view" in shown(table), "prediction_time" in shown(table), "label_time" in shown(table)) == (True,) * 3
 
 
+def test_what_all_rows_share_is_said_once() -> None:
+    table = NewestRows("drift")
+    table.update(row("a", model="m[1]", model_version="v7", segment="all", kind="label"))
+    table.update(row("b", model="m[1]", model_version="v8", segment="all", kind="label"))
+    text = shown(table)
+    assert text.rstrip().endswith("2 keys, model m[1], segment all")
+    assert {"version", "v7", "v8"} <= set(text.split())
+    assert text.count("m[1]") == 1
+
+
+def test_in_a_narrow_terminal_texts_are_folded_and_nothing_is_cut_off() -> None:
+    table = NewestRows("drift")
+    for version in ("2026.10", "2026.11"):
+        value: dict[str, Any] = {"model": "m", "model_version": version, "segment": "country=NL", "window": "24h"}
+        value |= {
+            "window_start": "2026-01-31T05:00:00.000Z",
+            "status": "settled",
+            "kind": "performance",
+            "level": "now",
+        }
+        value |= {"subject": "on_time", "incident_status": "open", "reference": "training", "n": 1234, "p_value": 3e-7}
+        table.update(row(version, **value))
+    screen = io.StringIO()
+    Console(file=screen, width=100).print(table.render(2))
+    assert "…" not in screen.getvalue()
+    assert {"1234", "3.0e-07"} <= set(screen.getvalue().split())
+
+
+def test_only_columns_that_are_shown_say_why_they_are_undefined() -> None:
+    table = NewestRows("windows")
+    why = "accuracy: nothing labelled; balanced_accuracy: nothing labelled; kappa: other; details: told later"
+    table.update(row("a", accuracy=None, undefined="kappa: other"))
+    assert "undefined" not in shown(table)
+    table.update(row("b", accuracy=None, undefined=why))
+    assert shown(table).count("nothing labelled") == 1
+    assert "told later" not in shown(table)
+
+
+def test_a_decayed_window_shows_its_end() -> None:
+    table = NewestRows("windows")
+    table.update(row("a", window="decayed-6h", window_start=None, window_end="2026-01-31T05:00:00.000Z"))
+    assert "to 2026-01-31 05:00" in shown(table)
+
+
 def test_square_brackets_in_a_name_are_shown_as_they_are() -> None:
     table = NewestRows("rejects")
     table.update(row("a", topic="t", detail="[red]x[/red]", reason="not_json"))
@@ -79,7 +123,16 @@ def test_square_brackets_in_a_name_are_shown_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(None, "-"), (0.5, "0.5000"), (0, "0"), (True, "True"), ({"a": None, "b": 1}, "a: -, b: 1")]
+    ("value", "text"),
+    [
+        (None, "-"),
+        (0.5, "0.5000"),
+        (0, "0"),
+        (0.0, "0.0000"),
+        (-1e-5, "-1.0e-05"),
+        (True, "True"),
+        ({"a": None, "b": 1}, "a: -, b: 1"),
+    ],
 )
 def test_undefined_is_a_dash_and_never_a_zero(value: object, text: str) -> None:
     assert written(value) == text
