@@ -50,7 +50,7 @@ class RateSeries:
         chosen = self._reference.choose(start_ms, end_ms)
         verdict, pairs = self._verdict(window, chosen)
         said: dict[str, object] = {"level": (verdict.level or Level.QUIET).value, "subject": self._subject}
-        if verdict.level is None:
+        if verdict.level is None or n < LEAST_N:  # too few to ring: silence is no calm
             said |= self._incident.unjudged()
         else:
             alarm = verdict.level is Level.ALARM

@@ -18,7 +18,7 @@ from streams.quality.drift.recalls import Recalls
 from streams.quality.drift.reference import Chosen, Pool, Reference
 from streams.quality.drift.stored import whole
 from streams.quality.drift.tally import CLASS_BITS, UNKNOWN, ClassNumbers
-from streams.quality.drift.verdicts import Verdict
+from streams.quality.drift.verdicts import LEAST_N, Verdict
 from streams.quality.drift.watched import (
     Counts,
     Watched,
@@ -94,18 +94,20 @@ class Series:
             said |= of_performance
             said["subject"] = verdict.subject
         else:
-            said |= self._step(self._incidents[kind], verdict, start_ms)
+            said |= self._step(kind, verdict, start_ms)
         if isinstance(chosen, Chosen):
             said |= chosen.said()
         return finding(kind, verdict.n, verdict.said | said, verdict.why, verdict.otherwise)
 
-    @staticmethod
-    def _step(incident: Incident, verdict: Verdict, start_ms: int) -> dict[str, object]:
+    def _step(self, kind: Kind, verdict: Verdict, start_ms: int) -> dict[str, object]:
+        incident = self._incidents[kind]
         if verdict.level is None:
             return incident.unjudged() | {"subject": incident.blamed}
         alarm = verdict.level is Level.ALARM
         if alarm:
             incident.blamed = verdict.subject
+        if not alarm and verdict.n < LEAST_N and kind is not Kind.VARIANCE:  # too few to ring: silence is no calm
+            return incident.unjudged() | {"subject": incident.blamed}
         said = incident.step(start_ms, alarm=alarm, calm=not alarm)
         return said | {"subject": incident.blamed}
 

@@ -275,3 +275,16 @@ def test_empty_names_change_nothing() -> None:
     for i, window in enumerate(quiet_windows(12, count=22)):
         wide = replace(window, classes=(*window.classes, "z"), unlabelled=np.append(window.unlabelled, 0))
         assert padded.judge(i, i + 1, wide) == plain.judge(i, i + 1, window)
+
+
+def test_windows_too_small_to_ring_are_no_calm() -> None:
+    """A quiet night does not end what the day showed."""
+    series = Series(FIRST)
+    day = [counted(table([180, 20], [200, 20]))] * 3
+    judged(series, quiet_windows(3, k=2, count=20))
+    night = [counted(table([9, 9], [10, 10]))] * 5
+    found = judged(series, day + night, first=20)
+    assert found[2][Kind.LABEL].level == Level.ALARM
+    assert [one[Kind.LABEL].incident_status for one in found[3:]] == ["open"] * 5
+    calm = judged(series, quiet_windows(4, k=2, count=3), first=28)
+    assert [one[Kind.LABEL].incident_status for one in calm] == ["open", "open", "closed"]
