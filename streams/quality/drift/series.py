@@ -55,7 +55,7 @@ class Series:
         self._predictions = Reference(spec, training.predictions, PredictionComparison.among)
         self._scores = Reference(spec, training.scores, ScoreComparison.among)
         self._recalls = Recalls()
-        self._incidents = {kind: Incident() for kind in Kind if kind is not Kind.PERFORMANCE}
+        self._incidents: dict[Kind, Incident] = {kind: Incident() for kind in Kind if kind is not Kind.PERFORMANCE}
         self._last_ms: int | None = None
         self._scored = bool(training.scores.total)
 

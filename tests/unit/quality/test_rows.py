@@ -56,7 +56,7 @@ def test_reasons_of_all_parts_are_joined_at_the_end() -> None:
     writer = RowWriter(PLACE, Status.OPEN, Moment(7, 0))
     undefined = str(writer.window(margins_of({cell(0, 0): 1}), 3, 5, *NOT_TOLD).value["undefined"])
     assert undefined.startswith("balanced_accuracy_adjusted: ")
-    assert "; details: told from the end of the window on; outlook: " in undefined
+    assert "; details: told of windows by prediction time: " in undefined
 
 
 def test_a_decayed_window_has_no_start_and_its_end_in_its_key() -> None:
