@@ -20,7 +20,10 @@ class Age(NamedTuple):
 
 
 _NO_OUTLOOK = Outlook(*(None,) * 9, "outlook: told of all predictions in windows that tumble, from their end on")
-_NO_SCORES = ScoreMeasures(*(None,) * 18, "details: told of windows by prediction time: of all predictions from their end on, of segments when they settle")
+_NO_SCORES = ScoreMeasures(
+    *(None,) * 18,
+    "details: told of windows by prediction time: of all predictions from their end on, of segments when they settle",
+)
 FINAL = Outlook(*(None,) * 9, "outlook: nothing can change any more")
 """Of final windows: their numbers are the ones that were looked for."""
 
