@@ -80,10 +80,17 @@ def _tell(config: Config) -> None:
     windows = ", ".join(window.name for window in config.quality.windows)
     settle = format_duration(timing.settle_ms)
     console.print(f"    windows {windows}; judged {settle} after their end, final after {final}", markup=False)
+    if config.ledger.label_time or config.ledger.maturities_ms:
+        console.print(f"    further views: {config.pinned()['windows.views']}", markup=False)
+    reference = config.quality.settings.reference
+    trained = f", training {reference.training.version}" if reference.training else ""
+    console.print(f"    compared with: {reference.kind}{trained}", markup=False)
     detail_ms = config.quality.detail_ms
     coarse = [w.name for w in config.quality.windows if w.bucket_ms % detail_ms or w.origin_ms % detail_ms]
     if coarse:
         detail = f"windows.detail is {format_duration(detail_ms)}"
         console.print(f"    no scores, delays or sources of labels of {', '.join(coarse)}: {detail}", markup=False)
     console.print(f"    segments: {', '.join(config.dimensions) or '(none)'}", markup=False)
-    console.print(f"    pinned {config.config_hash}, judged by {config.quality_hash}", markup=False)
+    console.print(
+        f"    pinned settings {config.config_hash}, settings of the judge {config.quality_hash}", markup=False
+    )

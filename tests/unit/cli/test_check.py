@@ -32,6 +32,19 @@ def test_windows_that_are_not_of_whole_details_are_named(file: Path, capsys: pyt
     assert "no scores" not in capsys.readouterr().out
 
 
+def test_views_and_the_reference_are_named(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(file)]) == 0
+    shown = capsys.readouterr().out
+    assert "compared with: auto\n" in shown
+    assert "further views" not in shown
+    views = '[windows]\nviews = ["maturity-1d", "label_time"]\n'
+    file.write_text(GOOD + views + '[reference.training]\nversion = "[5]"\npredicted = { a = 1 }\n')
+    assert main(["check", str(file)]) == 0
+    shown = capsys.readouterr().out
+    assert "further views: label_time, maturity-24h\n" in shown
+    assert "compared with: auto, training [5]\n" in shown
+
+
 def test_every_problem_is_a_line_on_standard_error(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.write_text(GOOD + "nonsense = 1\n[run]\ntick = 5\n")
     assert main(["check", str(file)]) == 78
