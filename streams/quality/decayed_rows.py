@@ -12,7 +12,7 @@ from streams.quality.aged import NOT_TOLD
 from streams.quality.buckets import Bucket
 from streams.quality.decayed import WEIGHT_ONE, DecayedClass, decayed_measures
 from streams.quality.names import Line
-from streams.quality.rows import ALL, OutputRow, RowWriter
+from streams.quality.rows import ALL, VIEW, OutputRow, RowWriter
 from streams.quality.spec import QualitySpec, WindowSpec
 from streams.quality.table import Table
 
@@ -27,8 +27,13 @@ def decayed_rows(
     buckets: dict[int, Bucket],
     spec: QualitySpec,
     line: Line,
+    told: dict[tuple[str, str], set[int]],
 ) -> list[OutputRow]:
-    """The rows of a decayed window that ends there; `buckets` by their start."""
+    """The rows of a decayed window that ends there; `buckets` by their start.
+
+    `told` are the (view, segment) that had a row before: where nothing is left, their rows say so. It is brought up to
+    date.
+    """
     weighted = []
     for start in range(end_ms - window.size_ms, end_ms, window.bucket_ms):
         bucket = buckets.get(start)
@@ -38,10 +43,13 @@ def decayed_rows(
     segments = [(ALL, [(w, bucket.every) for w, bucket in weighted])]
     for d, dimension in enumerate(spec.dimensions):
         segments += [(f"{dimension}={value}", tables) for value, tables in _largest(weighted, d, spec)]
+    named = {segment for segment, _ in segments}
+    segments += [(segment, []) for _, segment in sorted(told) if segment not in named]
     rows = []
     for segment, tables in segments:
         predictions = sum(w * table.margins.predictions for w, table in tables)
-        if predictions:
+        if predictions or (VIEW, segment) in told:
+            told[VIEW, segment] = set()
             writer.turn_to(segment)
             labelled, corrected = (
                 sum(w * getattr(table.margins, what) for w, table in tables) for what in ("labelled", "corrected")

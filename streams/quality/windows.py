@@ -198,7 +198,8 @@ class Windows:
             life.unsaid, end = False, start + window.size_ms
             place = Place(line.model, line.version, ALL, window.name, None, end)
             writer, buckets = RowWriter(place, turn.status, moment), self._buckets.get((number, w), {})
-            return [] if quiet else decayed_rows(writer, window, end, buckets, spec, line)
+            decayed = decayed_rows(writer, window, end, buckets, spec, line, life.told.views)
+            return [] if quiet else decayed
         change = add_up(changes, len(spec.dimensions)) if changes else no_change(len(spec.dimensions))
         rows: list[OutputRow] = []
         inside = self._inside(number, w, start)

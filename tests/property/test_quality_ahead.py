@@ -12,13 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.quality.rows import Stream
-from streams.quality.settings import Settings
 from streams.quality.spec import QualitySpec
-from tests.support.judged import LONG, judge_all, random_histories, records, spec_of
+from tests.support.judged import ALL_ONLY, LONG, judge_all, random_histories, records, spec_of
 
 SEEDS = st.integers(0, 1 << 32)
 OF_THE_ROUND = {"revision", "watermark", "status"}
-ALL_ONLY = Settings(drift_segments=False)
 SPECS = (
     spec_of("2m", ledger_partitions=2, settings=ALL_ONLY),
     spec_of("3m", "4m/2m", ledger_partitions=3, models=(("m2", LONG),), settings=ALL_ONLY),
@@ -35,7 +33,7 @@ def verdicts(log: list[bytes], spec: QualitySpec) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("spec", SPECS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=SEEDS, one=SEEDS, other=SEEDS)
 def test_verdicts_are_the_same_in_any_cuts_and_interleaving(spec: QualitySpec, seed: int, one: int, other: int) -> None:
     def found(order: int) -> dict[str, dict[str, Any]]:

@@ -15,13 +15,15 @@ from streams.ledger.spec import LedgerSpec, Timing
 from streams.ledger.times import rfc3339
 from streams.quality.judge import Judge
 from streams.quality.spec import QualitySpec, WindowSpec
-from tests.support.judged import newest
+from tests.support.judged import ALL_ONLY, newest
 from tests.support.ledger import Label, Prediction, Row, columns, recount
 
 TIMING = Timing(horizon_ms=60, slack_ms=10_000, settle_ms=10)
 LEDGER = LedgerSpec(partitions=3, tallies_partitions=2, pane_ms=10, timing=TIMING)
 WINDOWS = (WindowSpec("30ms", 30, 30), WindowSpec("60ms/20ms", 60, 20))
-QUALITY = QualitySpec(WINDOWS, pane_ms=10, timing=TIMING, dimensions=("segment",), ledger_partitions=3)
+QUALITY = QualitySpec(
+    WINDOWS, pane_ms=10, timing=TIMING, dimensions=("segment",), ledger_partitions=3, settings=ALL_ONLY
+)
 ORIGIN = 1_000_000
 
 ids = st.integers(0, 5).map(lambda i: f"id-{i}")
@@ -74,7 +76,7 @@ def rows_of(rows: list[Row], seed: int) -> dict[tuple[str, str], dict[str, Any]]
     return newest(written)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.one_of(predictions, labels), max_size=50), st.integers(0, 1 << 32))
 def test_rows_are_a_recount_of_the_records(rows: list[Row], seed: int) -> None:
     sizes: Counter[tuple[str, ...]] = Counter()

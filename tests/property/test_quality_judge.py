@@ -82,7 +82,7 @@ def assert_equal_to_recount(spec: QualitySpec, rows: Rows, expected: Counts) -> 
 
 
 @pytest.mark.parametrize("spec", SPECS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seed=SEEDS, finish=st.booleans())
 def test_every_row_is_what_a_recount_finds(spec: QualitySpec, seed: int, *, finish: bool) -> None:
     rng = Random(seed)
@@ -92,7 +92,7 @@ def test_every_row_is_what_a_recount_finds(spec: QualitySpec, seed: int, *, fini
 
 
 @pytest.mark.parametrize("spec", SPECS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=SEEDS, one=SEEDS, other=SEEDS)
 @example(seed=119, one=0, other=1)  # `other` lost the corrections of a value without predictions a round too late
 def test_cuts_chunks_repeats_and_zombies_do_not_show_in_final_rows(
@@ -115,7 +115,7 @@ def test_cuts_chunks_repeats_and_zombies_do_not_show_in_final_rows(
     assert all(row["status"] == "final" for (stream, _), row in first.items() if stream != "confusion")
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=SEEDS)
 def test_the_same_log_gives_the_same_bytes(seed: int) -> None:
     spec = SPECS[3]
@@ -126,7 +126,7 @@ def test_the_same_log_gives_the_same_bytes(seed: int) -> None:
 
 
 @pytest.mark.parametrize("spec", SPECS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seed=SEEDS)
 def test_every_row_is_as_the_schema_says_and_grows_in_revision(spec: QualitySpec, seed: int) -> None:
     rng = Random(seed)

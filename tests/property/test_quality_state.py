@@ -41,7 +41,7 @@ def log_of(seed: int, spec: QualitySpec, *, finish: bool) -> list[bytes]:
 
 
 @pytest.mark.parametrize("spec", SPECS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seed=SEEDS, finish=st.booleans(), keep=st.integers(1, 6))
 def test_a_loaded_state_goes_on_as_the_one_that_was_dumped(
     spec: QualitySpec, seed: int, keep: int, *, finish: bool
@@ -60,7 +60,7 @@ def test_a_loaded_state_goes_on_as_the_one_that_was_dumped(
 
 
 @pytest.mark.parametrize("spec", SPECS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seed=SEEDS, finish=st.booleans(), share=st.floats(0, 1))
 def test_a_quiet_stretch_changes_no_row_behind_it(spec: QualitySpec, seed: int, share: float, *, finish: bool) -> None:
     log = log_of(seed, spec, finish=finish)
