@@ -119,9 +119,10 @@ def test_delays_and_label_sources_of_final_rows_are_a_recount(spec: QualitySpec,
     assert {row for row in found if row[-1] and row[0] in recount.of} == delays
     found = rows_of(rows, spec, Stream.LABEL_SOURCES, "source", "other", "labels", "corrections", "overridden")
     paired = {(place, name) for place, *names in (pair[:3] for pair in pairs) for name in names}
-    assert {
-        row for row in found if row[2] is None and row[0] in recount.of and (any(row[3:]) or row[:2] in paired)
-    } == own
+    # Where only labels without a source are left, their row stands if there was one.
+    told = {row for row in found if row[2] is None and row[0] in {place for place, *_ in own}}
+    assert {row for row in told if any(row[3:]) or row[:2] in paired} == own
+    assert all(row[1] == "" or not any(row[3:]) for row in found - told if row[2] is None and row[0] in recount.of)
     found = rows_of(rows, spec, Stream.LABEL_SOURCES, "source", "other", "labels", "agreeing")
     assert {row for row in found if row[2] is not None and row[0] in recount.of and row[3]} == pairs
 
@@ -162,6 +163,8 @@ def says_something(stream: str, row: dict[str, Any]) -> bool:
     """Whether a row says more than: there is nothing here any more."""
     if stream in {Stream.DELAYS, Stream.CONFUSION}:
         return bool(row["count"])
+    if stream == Stream.LABEL_SOURCES and not row["source"]:
+        return False  # it stands without others only if there were others
     counts = ("predictions", "predictions_of_class", "support", "labels", "corrections")
     return stream == Stream.GROUPS or any(row.get(name) for name in counts)
 
@@ -189,6 +192,22 @@ def test_a_checkpoint_does_not_show(spec: QualitySpec, seed: int, data: st.DataO
         rows = [orjson.dumps(tuple(row)) for row in judge.apply(offset, record)]
         assert rows == [orjson.dumps(tuple(row)) for row in whole.apply(offset, record)]
     assert stored(judge) == stored(whole)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@settings(max_examples=6, deadline=None)
+@given(seed=SEEDS, share=st.floats(0, 1))
+def test_a_quiet_stretch_does_not_show(spec: QualitySpec, seed: int, share: float) -> None:
+    histories = detailed_histories(Random(seed), spec, 15, finish=False)
+    log = records(Random(seed), list(histories))
+    quiet, loud = Judge(spec, 0), Judge(spec, 0)
+    for offset, record in enumerate(log):
+        skipped = offset < share * len(log)
+        rows = quiet.apply(offset, record, quiet=skipped)
+        assert rows == ([] if skipped else loud.apply(offset, record))
+        if skipped:
+            loud.apply(offset, record)
+    assert stored(quiet) == stored(loud)
 
 
 @pytest.mark.parametrize("spec", SPECS)
