@@ -88,7 +88,9 @@ def _accuracy(axes: Axes, points: Mapping[str, Sequence[Point]], length_ms: int)
         band(axes, at, SERIES[number], 0.16)
         x, y = broken(at)
         axes.plot(x, y, color=SERIES[number], linewidth=1.2, marker="o" if len(rows) < _FEW else "", markersize=3)
-        values += [value for _, value, _, _ in rows if value is not None]
+        # Of many windows the widest interval need not fit.
+        shown = [row[1:] if len(rows) < _FEW else row[1:2] for row in rows]
+        values += [value for row in shown for value in row if value is not None]
     low, high = min(values), max(values)
     ratio_axis(axes, np.floor(low * 10) / 10, np.ceil(high * 10) / 10)
     axes.set_ylabel("balanced accuracy")
