@@ -14,7 +14,10 @@ from streams.runtime.config.problems import Code, Problem, closest, dotted
 
 
 def name_problems(document: dict[str, Any], lines: LineIndex) -> Iterator[Problem]:
-    """Every name in `[reference]`, `[cost]` and `[groups]`, of all or of one model, that nothing is known of."""
+    """Every name in `[reference]`, `[cost]` and `[groups]`, of all or of one model, that nothing is known of.
+
+    And a positive class that is not one of two, where classes are listed.
+    """
     classes = _table(document, "classes")
     aliases = _aliases(classes)
     of_all = _texts(classes.get("expected"))
@@ -33,6 +36,9 @@ def name_problems(document: dict[str, Any], lines: LineIndex) -> Iterator[Proble
     if isinstance(favourable, str):
         anywhere = _Known(every, "classes.expected", aliases)
         yield from anywhere.problems(favourable, ("groups", "favourable"), lines)
+    positive = classes.get("positive")
+    if isinstance(positive, str):
+        yield from _positive(positive, known, own, lines)
     yield from _protected(document, lines)
     yield from _training(document, models, lines)
 
@@ -71,6 +77,25 @@ def _classes_of_table(table: dict[str, Any], at: KeyPath, known: _Known, lines: 
         yield from known.problems(actual, path, lines)
         for predicted in _table(matrix, actual):
             yield from known.problems(predicted, (*path, predicted), lines)
+
+
+def _positive(positive: str, known: _Known, own: dict[str, _Known], lines: LineIndex) -> Iterator[Problem]:
+    """A score says that of the other class only of two; a positive class that never comes turns every score around."""
+    path: KeyPath = ("classes", "positive")
+    why = "what a score leaves of 1 is that of one other class only with two classes"
+    spelled = known.aliases.get(positive.strip(), positive.strip())
+    if (n := len(set(known.classes))) > 2:
+        text = f"{known.where} has {n} classes, and {why}. Remove positive, or list two classes."
+        yield Problem(lines.line_of(path), Code.CONFLICT, dotted(path), text)
+    elif known.classes and positive == spelled and positive not in known.classes:  # other spellings: `ClassesTable`
+        hint = closest(positive, sorted(known.classes))
+        text = f'the class "{positive}" is not in {known.where}, so every score would be turned around.{hint}'
+        yield Problem(lines.line_of(path), Code.CONFLICT, dotted(path), text)
+    for name, listed in own.items():
+        if (n := len(set(listed.classes))) > 2:
+            at: KeyPath = ("models", name, "expected_classes")
+            text = f"it has {n} classes beside classes.positive, and {why}. Remove positive, or list two classes."
+            yield Problem(lines.line_of(at), Code.CONFLICT, dotted(at), text)
 
 
 def _protected(document: dict[str, Any], lines: LineIndex) -> Iterator[Problem]:

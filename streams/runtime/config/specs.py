@@ -72,7 +72,7 @@ def ledger_spec(document: Document) -> LedgerSpec:
         max_classes=limits.max_classes,
         max_groups=limits.max_groups,
         max_models=limits.max_models,
-        positive=document.classes.positive,
+        positive=_binned_class(document),
         label_time=LABEL_TIME in document.windows.views,
         maturities_ms=_maturities_ms(document),
         keep_scores=document.scores.keep,
@@ -142,6 +142,12 @@ def _limits(document: Document) -> Limits:
 def _detail_ms(document: Document) -> int:
     windows = document.windows
     return usual_detail_ms(windows.pane_ms) if windows.detail_ms is None else windows.detail_ms
+
+
+def _binned_class(document: Document) -> str | None:
+    """The class whose scores the ledger bins: only of two classes does a score also say that of the other one."""
+    classes = document.classes
+    return classes.positive if len(set(classes.expected)) == 2 else None
 
 
 def _maturities_ms(document: Document) -> tuple[int, ...]:

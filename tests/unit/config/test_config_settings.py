@@ -216,6 +216,18 @@ REFUSED: list[tuple[Code, str, int, str]] = [
     (Code.CONFLICT, f"{CLOSED}[cost.matrix.late]\nearly = 1", 5, '"early" is not in classes.expected'),
     (Code.CONFLICT, f"{CLOSED}[cost.matrix.early]\nlate = 1", 4, '"early" is not in classes.expected'),
     (Code.CONFLICT, f"{CLOSED}[groups]\nfavourable = 'early'", 5, '"early" is not in classes.expected'),
+    (Code.CONFLICT, f"{CLOSED}positive = 'on_tim'", 4, 'Did you mean "on_time"?'),
+    (Code.CONFLICT, f"{CLOSED}positive = 'early'", 4, "so every score would be turned around. Known here: late, on_"),
+    (Code.CONFLICT, f"{CLOSED}positive = 'L'", 3, "'L' is an alias of 'late'"),
+    (Code.CONFLICT, f"{CLOSED}positive = ' late'", 3, "' late' is no class name"),
+    (Code.CONFLICT, "[classes]\nexpected = ['a', 'b', 'c']\npositive = 'a'", 3, "classes.expected has 3 classes, and"),
+    (Code.CONFLICT, "[classes]\nexpected = ['a', 'b', 'c']\npositive = 'd'", 3, "Remove positive, or list two"),
+    (
+        Code.CONFLICT,
+        "[classes]\npositive = 'a'\n[models.m]\nexpected_classes = ['a', 'b', 'c']",
+        4,
+        "it has 3 classes beside classes.positive",
+    ),
     (Code.CONFLICT, "[cost.matrix.' a']\nb = 1", 1, '" a" is another spelling of "a"'),
     (Code.CONFLICT, "[cost.matrix.'']\nb = 1", 1, "an empty text is no class"),
     (
@@ -236,6 +248,22 @@ def test_what_cannot_be_is_told_with_its_line_and_code(code: Code, text: str, li
     assert says in problem.text
     assert "\n" not in problem.text
     assert problem.text.endswith((".", "?"))
+
+
+@pytest.mark.parametrize(
+    ("expected", "binned"),
+    [([], None), (["a"], None), (["a", "a"], None), (["a", "b"], "a"), (["b", "a", "b"], "a")],
+)
+def test_scores_are_binned_only_of_one_of_exactly_two_classes(expected: list[str], binned: str | None) -> None:
+    config = read(f"{BOTH}[classes]\nexpected = {expected}\npositive = 'a'\n[models.m]\nexpected_classes = ['a', 'b']")
+    assert config.ledger.positive == binned
+    assert config.prediction_sources[0].mapping.classes.positive == "a"  # of a single number it is told all the same
+
+
+def test_without_a_positive_class_any_number_of_classes_can_be_listed() -> None:
+    text = f"{BOTH}[classes]\nexpected = ['a', 'b', 'c']\n[models.m]\nexpected_classes = ['a', 'b', 'd']"
+    assert read(text).ledger.positive is None
+    assert read(f"{BOTH}[classes]\nexpected = ['a', 'b']").ledger.positive is None
 
 
 def test_classes_of_a_model_are_those_of_its_own_list() -> None:
@@ -260,6 +288,7 @@ def test_all_of_it_is_told_at_once() -> None:
         "reference = 3", "reference.training = 3", "cost.matrix = [1]", "groups.protected = 'a'", "models = 1",
         "models.m = 1", "classes.expected = 'a'\ncost.matrix.a.b = 1", "windows.views = 'x'", "classes.aliases = 1",
         "models.m.cost.matrix.a = 3", "predictions = 3", "groups.favourable = 1", "predictions = [1]",
+        "classes.positive = 1\nclasses.expected = ['a', 'b', 'c']", "classes.positive = 'a'\nclasses.expected = 2",
     ],
 )  # fmt: skip
 def test_a_value_of_the_wrong_type_is_told_and_nothing_breaks(text: str) -> None:
