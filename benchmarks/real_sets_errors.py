@@ -106,7 +106,7 @@ def _look(row: Mapping[str, Any], truth: float, final: float | None) -> Look:
         row["balanced_accuracy_nowcast_lower"],
         row["balanced_accuracy_nowcast_upper"],
         row["balanced_accuracy_estimated"],
-        reasons.get("balanced_accuracy_nowcast", reasons.get("outlook", "")),
+        str(reasons.get("balanced_accuracy_nowcast", reasons.get("outlook", ""))),
         truth,
         final,
     )

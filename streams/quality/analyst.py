@@ -22,7 +22,7 @@ from streams.quality.settings import ReferenceSpec
 from streams.quality.spec import QualitySpec
 
 REMEMBERED_MS = 60 * DAY
-"""A series without a settled window for so long is forgotten: its version is retired, or its segment is gone."""
+"""A window that begins so long after the last one begins a new series: what was normal then says nothing now."""
 
 Place = tuple[int, int]
 """Line and index of the window spec."""
@@ -51,13 +51,16 @@ class Analyst:
 
     def mature(self, place: Place, start_ms: int, counts: Counted) -> None:
         """A window is final."""
-        self._matures(place).mature(start_ms, counts)
+        if place in self._maturing:
+            self._maturing[place].mature(start_ms, counts)
 
     def judge(self, place: Place, segment: str, start_ms: int, end_ms: int, counts: Counted) -> list[Finding]:
         """What detectors find in a window of a segment that has settled; nothing where no one watches."""
         if segment != ALL and not self._spec.settings.drift_segments:
             return []
         key = (*place, segment)
+        if key in self._series and start_ms > self._last_end[key] + REMEMBERED_MS:
+            self._drop(key)
         series = self._series.get(key)
         if series is None:
             self._make_room(place)
@@ -83,12 +86,17 @@ class Analyst:
         return findings
 
     def forget(self, watermark: int) -> None:
-        """Once a day of event time: forget what has not been seen for long."""
+        """Once a day of event time: free what no window that can still settle would go on from."""
         if watermark // DAY <= self._day:
             return
         self._day = watermark // DAY
-        for key in [key for key, end in self._last_end.items() if end + REMEMBERED_MS < watermark]:
+        for key in [key for key, end in self._last_end.items() if end + self._kept_ms(key) < watermark]:
             self._drop(key)
+
+    def _kept_ms(self, key: tuple[int, int, str]) -> int:
+        """Until so long after its last window another one could settle that goes on from a series."""
+        timing, window = self._names.lines[key[0]].timing, self._spec.windows[key[1]]
+        return REMEMBERED_MS + window.size_ms + max(timing.settle_ms, timing.final_ms)
 
     def dump(self) -> dict[str, object]:
         """Everything; for `load`."""

@@ -122,7 +122,8 @@ class Round:
         corrected = changes.code >> KIND_SHIFT == CellKind.CORRECTED
         detail = changes.code >= FIRST_DETAIL
         code = np.where(corrected, CORRECTED, changes.code)
-        self._tables = _Sums(changes._replace(code=code), np.flatnonzero(~detail | corrected), names)
+        self._tables = _Sums(changes, np.flatnonzero(~detail), names)
+        self._corrections = _Sums(changes._replace(code=code), np.flatnonzero(corrected), names)
         self._details = _Sums(changes, np.flatnonzero(detail), names)
 
     def changes(self, window: WindowSpec, pane_ms: int, detail_ms: int) -> dict[tuple[int, int], BucketChange]:
@@ -141,8 +142,15 @@ class Round:
                 # it is new where the values' changes cancel out in the sum: one prediction changed its segment
                 place = result.setdefault((line, start), no_change(dimensions))
                 place.values[d][value] = dict(zip(codes.tolist(), n.tolist(), strict=True))
-        if window.bucket_ms % detail_ms or window.origin_ms % detail_ms:
+        if not window.is_of_details(detail_ms):
             return result
+        for line, start, _, n in self._corrections.by_line(window, pane_ms):
+            result.setdefault((line, start), no_change(dimensions)).every[CORRECTED] = int(n[0])
+        for d in range(dimensions):
+            for number, start, _, n in self._corrections.by_series(d, window, pane_ms):
+                line, value = names.series[d][number]
+                values = result.setdefault((line, start), no_change(dimensions)).values[d]
+                values.setdefault(value, {})[CORRECTED] = int(n[0])
         for line, start, codes, n in self._details.by_line(window, pane_ms):
             result.setdefault((line, start), no_change(dimensions)).details.append((codes, n))
         for d in range(dimensions):

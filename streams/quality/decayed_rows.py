@@ -48,13 +48,14 @@ def decayed_rows(
     rows = []
     for segment, tables in segments:
         predictions = sum(w * table.margins.predictions for w, table in tables)
-        if predictions or (VIEW, segment) in told:
+        if _rounded(predictions) or (VIEW, segment) in told:
             told[VIEW, segment] = set()
             writer.turn_to(segment)
             labelled, corrected = (
                 sum(w * getattr(table.margins, what) for w, table in tables) for what in ("labelled", "corrected")
             )
-            totals = (_rounded(predictions), _rounded(labelled), _rounded(corrected))
+            known = window.is_of_details(spec.detail_ms)
+            totals = (_rounded(predictions), _rounded(labelled), _rounded(corrected) if known else None)
             measures = decayed_measures(_classes(tables), predictions, spec.min_support)
             rows.append(writer.measured(totals, measures, line.classes_expected, *NOT_TOLD))
     return rows

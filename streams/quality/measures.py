@@ -99,6 +99,12 @@ _LABELLED_FIELDS = tuple(name for name in WindowMeasures._fields if name not in 
 
 def explain(reasons: list[tuple[str, Undefined]]) -> str | None:
     """The `undefined` field of a row, "field: reason; field: reason"; None when all is defined."""
+    return _explained(tuple(reasons))
+
+
+@lru_cache(1 << 10)
+def _explained(reasons: tuple[tuple[str, Undefined], ...]) -> str | None:
+    """One text for all the rows with the same reasons: windows remember it."""
     return "; ".join([f"{name}: {reason}" for name, reason in reasons]) or None
 
 

@@ -74,6 +74,15 @@ class Status(StrEnum):
     FINAL = "final"
 
 
+class Uncounted(NamedTuple):
+    """Why something is not counted in a window or a view of it."""
+
+    undefined: str
+
+
+_UNCOUNTED = Uncounted("corrected: counted by prediction time, in windows of whole details")
+
+
 class OutputRow(NamedTuple):
     """A row, the key it replaces earlier revisions under, and the stream it goes to."""
 
@@ -159,26 +168,37 @@ class RowWriter:
         self._identity["segment"] = segment
 
     def window(
-        self, counts: Margins, classes_expected: int | None, min_support: int, *more: tuple[object, ...]
+        self,
+        counts: Margins,
+        classes_expected: int | None,
+        min_support: int,
+        *more: tuple[object, ...],
+        corrected: bool = True,
     ) -> OutputRow:
-        """The row of the window itself; `more` are named tuples of further measures, each with its `undefined`."""
-        totals = (counts.predictions, counts.labelled, counts.corrected)
+        """The row of the window itself; `more` are named tuples of further measures, each with its `undefined`.
+
+        `corrected` says whether corrections are counted there.
+        """
+        totals = (counts.predictions, counts.labelled, counts.corrected if corrected else None)
         return self.measured(totals, window_measures(counts, min_support), classes_expected, *more)
 
     def measured(
         self,
-        totals: tuple[int, int, int],
+        totals: tuple[int, int, int | None],
         measures: WindowMeasures,
         classes_expected: int | None,
         *more: tuple[object, ...],
     ) -> OutputRow:
-        """The row of a window of which the measures are known; `totals` are predictions, labelled and corrected."""
+        """The row of a window of which the measures are known.
+
+        `totals` are predictions, labelled and corrected, None where corrections are not counted.
+        """
         value = self._start(Stream.WINDOWS)
         value["predictions"], value["labelled"] = totals[:2]
         value["coverage"] = measures.coverage
         value["corrected"] = totals[2]
         value["classes_expected"] = classes_expected
-        _enter(value, measures, *more)
+        _enter(value, *(() if totals[2] is not None else (_UNCOUNTED,)), measures, *more)
         return OutputRow(Stream.WINDOWS, self._key, value)
 
     def of_classes(

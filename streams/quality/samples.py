@@ -54,9 +54,7 @@ class Candidates:
         tumbling = [
             (window.size_ms, w)
             for w, window in enumerate(spec.windows)
-            if window.step_ms == window.size_ms
-            and not window.half_life_ms
-            and not (window.size_ms % spec.detail_ms or window.origin_ms % spec.detail_ms)
+            if window.step_ms == window.size_ms and not window.half_life_ms and window.is_of_details(spec.detail_ms)
         ]
         self._told_by = min(tumbling, default=(0, None))[1]
 

@@ -62,6 +62,10 @@ class WindowSpec:
         """The length of the buckets that windows are added up from; the window itself when it tumbles."""
         return gcd(self.size_ms, self.step_ms)
 
+    def is_of_details(self, detail_ms: int) -> bool:
+        """Whether its buckets are whole details: else it is not known which of them a detail lies in."""
+        return not (self.bucket_ms % detail_ms or self.origin_ms % detail_ms)
+
     def bucket_start(self, time_ms: int) -> int:
         """Where the bucket that holds a time begins, ms."""
         return (time_ms - self.origin_ms) // self.bucket_ms * self.bucket_ms + self.origin_ms

@@ -81,7 +81,7 @@ class WindowRows:
         self._late = judging.ahead.late(*key) if self._settles else None
         self._found: dict[str, list[Finding]] = {}
         self._shown: set[str] = set()
-        self._detailed = not (window.bucket_ms % spec.detail_ms or window.origin_ms % spec.detail_ms)
+        self._detailed = window.is_of_details(spec.detail_ms)
         self._moment = moment
         self._at = Place(self._line.model, self._line.version, ALL, window.name, start, self._end)
         self._writer = RowWriter(self._at, turn.status, moment)
@@ -206,7 +206,10 @@ class WindowRows:
         if not margins.predictions and not sum(n for code, n in view.delta.items() if code >= 0):
             return []  # there was nothing and there is nothing: no row, not even of corrections
         more = told_before(self._life, view.segment)
-        rows = [self._writer.window(margins, line.classes_expected, self._spec.min_support, *more)]
+        window = self._writer.window(
+            margins, line.classes_expected, self._spec.min_support, *more, corrected=self._detailed
+        )
+        rows = [window]
         classes = changed_classes(view.delta)
         if emptied is not None:
             classes |= margins.classes() | emptied
@@ -271,7 +274,7 @@ class WindowRows:
             return []
         writer = RowWriter(self._at._replace(segment=view.segment, view=name), self._turn.status, self._moment)
         line, names = self._line, self._names.classes
-        rows = [writer.window(margins, line.classes_expected, self._spec.min_support, *NOT_TOLD)]
+        rows = [writer.window(margins, line.classes_expected, self._spec.min_support, *NOT_TOLD, corrected=False)]
         classes = told.setdefault(key, set())
         if self._turn.turned:
             classes |= margins.classes() | view.margins.classes()

@@ -69,8 +69,10 @@ def test_final_rows_are_a_weighted_recount(seed: int, order: int) -> None:
         )  # fmt: skip
         key = (row["model"], row["model_version"], row["segment"], row["window_end"])
         found[key] = tuple(row[x] for x in ("predictions", "labelled", "accuracy", "balanced_accuracy"))
-    assert {key for key, numbers in found.items() if numbers[0]} <= wanted.keys() <= found.keys()
-    for key, (*counts, accuracy, balanced) in wanted.items():
+    there = {key for key, numbers in found.items() if numbers[0]}
+    assert there <= wanted.keys()
+    assert {key for key, numbers in wanted.items() if numbers[0]} <= there
+    for key, (*counts, accuracy, balanced) in ((key, wanted[key]) for key in found.keys() & wanted.keys()):
         assert found[key][:2] == tuple(counts)
         for mine, theirs in zip((accuracy, balanced), found[key][2:], strict=True):
             assert mine == theirs or isclose(mine or -1, theirs or -1, rel_tol=1e-12)

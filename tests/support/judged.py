@@ -42,6 +42,7 @@ def spec_of(*windows: str, **changes: Any) -> QualitySpec:
         "timing": Timing(horizon_ms=5 * PANE, slack_ms=PANE, settle_ms=2 * PANE),
         "dimensions": ("country",),
         "ledger_partitions": 1,
+        "detail_ms": PANE,
     }
     return QualitySpec(tuple(parse_window(w) for w in windows), **{**settings, **changes})
 

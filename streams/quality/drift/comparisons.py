@@ -24,7 +24,7 @@ SCORE_SUM = CONFIDENCE_BINS
 """The code of the sum of confidence, in 1 / CONFIDENCE_SCALE; below it are the counts of the bins."""
 
 SCORE_SQUARES = CONFIDENCE_BINS + 1
-"""The code of the sum of confidence squared, in 1 / CONFIDENCE_SCALE ** 2."""
+"""The code of the sum of confidence squared, in 1 / CONFIDENCE_SCALE, rounded down a window."""
 
 QUANTILES = 10
 """Bins of about equal size, by the reference, that scores are compared in."""
@@ -149,7 +149,7 @@ def score_moments(scores: Tally) -> Moments | None:
     """The moments of scores in [0, 1]; None where only bins are known, or nothing is."""
     counts = scores.dense(SCORE_SQUARES + 1)
     n, total, squares = int(counts[:SCORE_SUM].sum()), int(counts[SCORE_SUM]), int(counts[SCORE_SQUARES])
-    return Moments(n, total / CONFIDENCE_SCALE, squares / CONFIDENCE_SCALE**2) if n and squares else None
+    return Moments(n, total / CONFIDENCE_SCALE, squares / CONFIDENCE_SCALE) if n and squares else None
 
 
 class MeanShift(NamedTuple):

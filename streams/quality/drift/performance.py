@@ -60,7 +60,7 @@ def matched(window: Recalled, reference: Recalled) -> Matched | None:
     k = len(classes)
     if not k:
         return None
-    m, m0 = window.support[classes], reference.support[classes]
+    m, m0 = (side.support[classes].astype(np.float64) for side in (window, reference))  # squares of counts overflow
     q, r0 = shrunk(reference)[classes], reference.hits[classes] / m0
     drops, coin = r0 - window.hits[classes] / m, q * (1 - q)
     variances = coin * (1 / m + 1 / m0)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from streams.formats.columns import CONFIDENCE_SCALE
 from streams.ledger.cells import CONFIDENCE_BINS
 from streams.quality.counted import Counted
 from streams.quality.drift.comparisons import (
@@ -76,7 +77,9 @@ def counts_of(counts: Counted, names: ClassNumbers) -> Counts:
     """What of a window is compared."""
     numbers, cells = names.numbers(counts.classes), counts.cells
     bins = np.bincount(counts.scored.bin, counts.scored.n, CONFIDENCE_BINS).astype(np.int64)
-    sums = np.array([counts.confidence_sum.sum(), counts.confidence_squares.sum()], np.int64)
+    # squares in 1 / CONFIDENCE_SCALE, too: years of them fit into 64 bits
+    squares = counts.confidence_squares.sum() // CONFIDENCE_SCALE
+    sums = np.array([counts.confidence_sum.sum(), squares], np.int64)
     return Counts(
         tally(cell_codes(numbers[cells.true], numbers[cells.predicted]), cells.n),
         tally(numbers, counts.predictions_of),

@@ -43,8 +43,9 @@ def estimated(by_confidence: Ints, reference: Ints) -> float | Unknown:
     prior = label_shift(n, seen)
     if prior is not None:
         seen = seen * (prior / seen.sum(axis=1))[:, None]
-    expected = _shares(seen) * n
-    support, hits = expected.sum(axis=1), np.where(hit, expected, 0.0).sum(axis=1)
+    there = n > 0  # a class that the prior rules out leaves cells without any weight, and without predictions
+    expected = _shares(seen[:, there]) * n[there]
+    support, hits = expected.sum(axis=1), np.where(hit[:, there], expected, 0.0).sum(axis=1)
     counts = support >= min(_FEWEST_LABELS, support.max())
     return fsum((hits[counts] / support[counts]).tolist()) / int(counts.sum())
 

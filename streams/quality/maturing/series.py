@@ -159,9 +159,14 @@ class Maturing:
 
     def _adopt(self, counts: Counted) -> bool:
         """Make room for the classes of some counts; False when there would be too many."""
-        names = tuple(sorted({*self._names, *classes_of(counts)}))
-        if len(names) > MOST_CLASSES:
+        own = classes_of(counts)
+        if len(own) > MOST_CLASSES:
             return False
+        names = tuple(sorted({*self._names, *own}))
+        if len(names) > MOST_CLASSES:  # the classes of the reference are not these any more
+            self._older, self._newer = Generation.empty(0), Generation.empty(0)
+            self._unfinished, self._kept, self._names = {}, 0, ()
+            names = tuple(sorted(own))
         if names != self._names:
             self._rename(names)
         return True

@@ -288,3 +288,10 @@ def test_windows_too_small_to_ring_are_no_calm() -> None:
     assert [one[Kind.LABEL].incident_status for one in found[3:]] == ["open"] * 5
     calm = judged(series, quiet_windows(4, k=2, count=3), first=28)
     assert [one[Kind.LABEL].incident_status for one in calm] == ["open", "open", "closed"]
+
+
+def test_very_many_scores_do_not_overflow() -> None:
+    day = scored([0] * 19 + [400_000_000])
+    found = judged(Series(FIRST), [day] * 22)
+    last = found[-1][Kind.SCORE]
+    assert (last.level, last.n) == (Level.QUIET, 400_000_000)

@@ -112,3 +112,17 @@ def test_one_prediction_has_an_estimate_all_the_same() -> None:
     now[0, 19] = 1
     found = estimated(now, world((0.5, 0.5), 100_000))
     assert found == pytest.approx(1, abs=1e-9)
+
+
+def test_a_class_that_only_it_is_predicted_for_and_that_is_missing_now_stops_nothing() -> None:
+    """The prior of such a class is 0, and its cells have no weight at all."""
+    reference = np.zeros((3, 3, 21), np.int64)
+    for b in range(10, 20):
+        for i in (0, 1):
+            reference[i, i, b], reference[1 - i, i, b] = 50 + 5 * b, 30 - b
+    reference[2, 2, 15:20] = 30
+    window = reference.sum(axis=0) // 5
+    window[2] = 0
+    estimate = estimated(window, reference)
+    assert isinstance(estimate, float)
+    assert 0.8 < estimate < 0.95

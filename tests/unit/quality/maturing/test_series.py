@@ -273,3 +273,16 @@ def test_an_age_that_is_not_one_of_the_ages_is_refused() -> None:
 def test_ages_begin_at_zero_and_grow() -> None:
     assert AGES_MS[0] == 0
     assert list(AGES_MS) == sorted(set(AGES_MS))
+
+
+def test_when_all_classes_have_other_names_a_new_reference_begins() -> None:
+    def named(prefix: str) -> Counted:
+        return replace(counted(np.eye(30, dtype=np.int64) * 9), classes=tuple(f"{prefix}{i:02d}" for i in range(30)))
+
+    series = Maturing()
+    for i in range(2 * FEWEST_WINDOWS):
+        window = named("old" if i < FEWEST_WINDOWS else "new")
+        outlook = series.look(i * HOUR_MS, 0, window)
+        assert Unknown.TOO_MANY_CLASSES.value not in reasons(outlook).values()
+        series.mature(i * HOUR_MS, window)
+    assert series.look(2 * FEWEST_WINDOWS * HOUR_MS, 0, named("new")).balanced_accuracy_estimated is not None
