@@ -21,7 +21,7 @@ from scipy.special import bdtr, betainc
 
 from streams.formats.columns import CONFIDENCE_SCALE
 from streams.ledger.cells import CONFIDENCE_BINS
-from streams.quality.counted import BinnedCells, Cells, Counted
+from streams.quality.counts.counted import BinnedCells, Cells, Counted
 from streams.quality.drift.finding import Finding, Kind, Level
 from streams.quality.drift.series import Series
 from streams.quality.settings import ReferenceKind, ReferenceSpec

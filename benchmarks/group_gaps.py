@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from streams.quality.counted import Counted, counted
-from streams.quality.groups import SIGNIFICANT_Q, GroupMeasures, compare_groups
-from streams.quality.multiple import benjamini_hochberg
+from streams.quality.counts.counted import Counted, counted
+from streams.quality.measures.groups import SIGNIFICANT_Q, GroupMeasures, compare_groups
+from streams.quality.measures.multiple import benjamini_hochberg
 from streams.quality.settings import GroupsSpec
 
 SEED = 20_261_121

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.quality.intervals import (
+from streams.quality.measures.intervals import (
     Z95,
     balanced_accuracy_interval,
     bounded_mean_interval,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.ledger.cells import CONFIDENCE_BINS
-from streams.quality.counted import NO_LABEL, BinnedCells, Cells, Counted
+from streams.quality.counts.counted import NO_LABEL, BinnedCells, Cells, Counted
 from streams.quality.maturing.outlook import AGES_MS
 
 Floats = NDArray[np.float64]

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.label_arrivals import HOUR_MS, SCHEMES, Scheme, Shift, World, drawn, window
-from streams.quality.counted import Counted
+from streams.quality.counts.counted import Counted
 from streams.quality.maturing.outlook import AGES_MS, Outlook
 from streams.quality.maturing.series import Maturing
 

@@ -23,7 +23,7 @@ import typer
 
 from streams.cli.moments import parse_moment
 from streams.quality.drift.finding import Kind
-from streams.quality.label_quality import RateKind
+from streams.quality.measures.label_quality import RateKind
 from streams.runtime.errors import ConfigError
 
 KINDS = (*(kind.value for kind in Kind), *(kind.value for kind in RateKind))

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from streams.quality.lives import Life
 from streams.quality.maturing.outlook import Outlook
+from streams.quality.measures.scoring import ScoreMeasures
 from streams.quality.rows import ALL
-from streams.quality.scoring import ScoreMeasures
 
 
 class Age(NamedTuple):

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from streams.ledger.spec import DAY, NO_TIME
-from streams.quality.counted import Counted
+from streams.quality.counts.counted import Counted
+from streams.quality.counts.names import Names
 from streams.quality.drift.finding import Finding
 from streams.quality.drift.rates import RateSeries
 from streams.quality.drift.series import Series
-from streams.quality.label_quality import rates
 from streams.quality.maturing.outlook import Outlook
 from streams.quality.maturing.series import Maturing
-from streams.quality.names import Names
+from streams.quality.measures.label_quality import rates
 from streams.quality.rows import ALL
 from streams.quality.settings import ReferenceSpec
 from streams.quality.spec import QualitySpec

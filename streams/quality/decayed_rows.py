@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from heapq import nsmallest
 
 from streams.quality.aged import NOT_TOLD
-from streams.quality.buckets import Bucket
-from streams.quality.decayed import WEIGHT_ONE, DecayedClass, decayed_measures
-from streams.quality.names import Line
+from streams.quality.counts.buckets import Bucket
+from streams.quality.counts.names import Line
+from streams.quality.counts.table import Table
+from streams.quality.measures.decayed import WEIGHT_ONE, DecayedClass, decayed_measures
 from streams.quality.rows import ALL, VIEW, OutputRow, RowWriter
 from streams.quality.spec import QualitySpec, WindowSpec
-from streams.quality.table import Table
 
 Weighted = list[tuple[int, Table]]
 """Tables of one segment and their weights."""

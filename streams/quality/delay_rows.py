@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from streams.ledger.cells import DELAY_EDGES_MS
-from streams.quality.counted import Counted, Ints
-from streams.quality.label_delay import delay_counts, delay_counts_by_class, delay_quantiles_s, said
+from streams.quality.counts.counted import Counted, Ints
+from streams.quality.measures.label_delay import delay_counts, delay_counts_by_class, delay_quantiles_s, said
 
 MOST_DELAY_CLASSES = 50
 """With more classes the histogram is told for all of them together only."""

@@ -13,13 +13,13 @@ import msgspec
 
 from streams.ledger.flush import decode
 from streams.ledger.spec import NO_TIME
-from streams.quality.ahead import Ahead
 from streams.quality.analyst import Analyst
-from streams.quality.inbox import Inbox
-from streams.quality.names import Names
+from streams.quality.counts.ahead import Ahead
+from streams.quality.counts.inbox import Inbox
+from streams.quality.counts.names import Names
+from streams.quality.counts.shares import Shares
 from streams.quality.rows import Moment, OutputRow
 from streams.quality.samples import Candidates
-from streams.quality.shares import Shares
 from streams.quality.spec import QualitySpec
 from streams.quality.window_rows import Judging
 from streams.quality.windows import Windows

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from streams.quality.maturing.outlook import Outlook
+from streams.quality.measures.scoring import ScoreMeasures
 from streams.quality.rows import Status
-from streams.quality.scoring import ScoreMeasures
 from streams.quality.spec import WindowSpec
 
 Key = tuple[int, int, int]

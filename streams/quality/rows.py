@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from streams.ledger.spec import NO_TIME
 from streams.ledger.times import rfc3339
-from streams.quality.class_details import class_details
+from streams.quality.counts.table import Margins
 from streams.quality.drift.finding import Finding, Kind
-from streams.quality.measures import WindowMeasures, class_measures, window_measures
+from streams.quality.measures.class_details import class_details
+from streams.quality.measures.confusion import WindowMeasures, class_measures, window_measures
 from streams.quality.samples import SampleRow
 from streams.quality.spec import format_length
-from streams.quality.table import Margins
 
 VIEW = "prediction_time"
 """Windows are by the event time of the prediction."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from streams.formats.columns import CONFIDENCE_SCALE
 from streams.ledger.position import SourceId, offset_of, row_of
 from streams.ledger.samples import Sample, SampleReason
-from streams.quality.names import Names
+from streams.quality.counts.names import Names
 from streams.quality.spec import QualitySpec
 
 

@@ -10,19 +10,22 @@ from streams.ledger.cells import CellKind
 from streams.ledger.spec import NO_TIME
 from streams.ledger.times import rfc3339
 from streams.quality.aged import FINAL, NOT_TOLD, told_before
-from streams.quality.ahead import Ahead
 from streams.quality.analyst import Analyst
-from streams.quality.buckets import Bucket, no_change, without
-from streams.quality.calibration import calibration_bins, emptied_bin
-from streams.quality.counted import Counted
+from streams.quality.counts.ahead import Ahead
+from streams.quality.counts.buckets import Bucket, no_change, without
+from streams.quality.counts.counted import Counted
+from streams.quality.counts.details import SHIFT, UNLABELLED, of_kind
+from streams.quality.counts.gather import gather
+from streams.quality.counts.names import Line, Names
+from streams.quality.counts.table import Delta, changed_classes, margins_of
+from streams.quality.counts.views import OTHER, View, nothing, views
 from streams.quality.delay_rows import delay_bins, places
-from streams.quality.details import SHIFT, UNLABELLED, of_kind
 from streams.quality.drift.finding import Finding, Kind, Level
-from streams.quality.gather import gather
-from streams.quality.groups import GroupMeasures, compare_groups
-from streams.quality.label_quality import label_sources
 from streams.quality.lives import Key, Life
-from streams.quality.names import Line, Names
+from streams.quality.measures.calibration import calibration_bins, emptied_bin
+from streams.quality.measures.groups import GroupMeasures, compare_groups
+from streams.quality.measures.label_quality import label_sources
+from streams.quality.measures.scoring import score_measures
 from streams.quality.rows import (
     ALL,
     LABEL_TIME_VIEW,
@@ -35,10 +38,7 @@ from streams.quality.rows import (
     maturity_view,
 )
 from streams.quality.samples import DRIFTED_CLASS, DRIFTED_GROUP, Candidates, Drifted
-from streams.quality.scoring import score_measures
 from streams.quality.spec import QualitySpec
-from streams.quality.table import Delta, changed_classes, margins_of
-from streams.quality.views import OTHER, View, nothing, views
 
 
 class Turn(NamedTuple):

@@ -17,17 +17,17 @@ from heapq import heapify, heappop, heappush
 from typing import Any
 
 from streams.ledger.spec import NO_TIME
-from streams.quality.buckets import Bucket, BucketChange, Round, add_up, contents, no_change
+from streams.quality.counts.buckets import Bucket, BucketChange, Round, add_up, contents, no_change
+from streams.quality.counts.details import UNLABELLED
+from streams.quality.counts.names import Names
+from streams.quality.counts.shares import Changes
+from streams.quality.counts.table import split
+from streams.quality.counts.views import View, views
 from streams.quality.decayed_rows import decayed_rows
-from streams.quality.details import UNLABELLED
 from streams.quality.lives import Key, Life, dump_lives, known_again, load_lives
 from streams.quality.maturing.outlook import AGES_MS
-from streams.quality.names import Names
 from streams.quality.rows import ALL, Moment, OutputRow, Place, RowWriter, Status
-from streams.quality.shares import Changes
 from streams.quality.spec import QualitySpec, WindowSpec
-from streams.quality.table import split
-from streams.quality.views import View, views
 from streams.quality.window_rows import Judging, Turn, WindowRows
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
-from streams.quality.intervals import wilson
+from streams.quality.measures.intervals import wilson
 from streams.report.axes import ratio_axis
 from streams.report.canvas import ALARM, INK, PAPER, SERIES, SOFT, WIDTH_IN, Drawing, new_figure
 from streams.report.evidence import Evidence

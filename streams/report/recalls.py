@@ -5,7 +5,7 @@ from math import ceil
 
 import numpy as np
 
-from streams.quality.intervals import wilson
+from streams.quality.measures.intervals import wilson
 from streams.report.accuracy import step_ms
 from streams.report.axes import FEW, band, broken, legend, ratio_axis, series, time_axis
 from streams.report.canvas import DASHES, MARKERS, SERIES, Drawing, new_figure

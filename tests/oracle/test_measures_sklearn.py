@@ -13,10 +13,10 @@ import pytest
 from scipy.stats import binomtest
 from sklearn import metrics
 
-from streams.quality.details import UNLABELLED
-from streams.quality.intervals import wilson
-from streams.quality.measures import WindowMeasures, class_measures, window_measures
-from streams.quality.table import Table, cell
+from streams.quality.counts.details import UNLABELLED
+from streams.quality.counts.table import Table, cell
+from streams.quality.measures.confusion import WindowMeasures, class_measures, window_measures
+from streams.quality.measures.intervals import wilson
 
 Pair = tuple[int, int]
 

@@ -15,9 +15,9 @@ from sklearn import calibration, metrics
 
 from streams.formats.columns import CONFIDENCE_SCALE
 from streams.ledger.cells import POSITIVE_BINS
-from streams.quality.calibration import calibration_bins
-from streams.quality.ranking import auc
-from streams.quality.scoring import score_measures
+from streams.quality.measures.calibration import calibration_bins
+from streams.quality.measures.ranking import auc
+from streams.quality.measures.scoring import score_measures
 from tests.support.recounted import Seen, brier_of, log_loss_of, recount
 
 HALF_A_MILLIONTH = 0.5e-6

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.quality.counted import Counted, counted
+from streams.quality.counts.counted import Counted, counted
 from streams.quality.drift.finding import NUMBERS, Finding
 from streams.quality.drift.rates import RateSeries
 from streams.quality.drift.series import Series

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.quality.counted import NO_LABEL, BinnedCells, Cells, Counted
+from streams.quality.counts.counted import NO_LABEL, BinnedCells, Cells, Counted
 from streams.quality.maturing.outlook import AGES_MS, FEWEST_WINDOWS, Outlook, Unknown
 from streams.quality.maturing.series import Maturing
 

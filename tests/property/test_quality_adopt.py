@@ -19,8 +19,8 @@ from streams.ledger.spec import Timing
 from streams.quality.aged import Age
 from streams.quality.judge import Judge
 from streams.quality.maturing.outlook import Outlook
+from streams.quality.measures.scoring import ScoreMeasures
 from streams.quality.rows import OutputRow, Stream
-from streams.quality.scoring import ScoreMeasures
 from streams.quality.spec import QualitySpec, parse_window
 from tests.support.judged import ALL_ONLY, LONG, PANE, Rows, newest, random_histories, records, spec_of
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.quality.details import UNLABELLED
-from streams.quality.measures import window_measures
-from streams.quality.table import CORRECTED, Margins, Table, accumulate, cell, margins_of
+from streams.quality.counts.details import UNLABELLED
+from streams.quality.counts.table import CORRECTED, Margins, Table, accumulate, cell, margins_of
+from streams.quality.measures.confusion import window_measures
 
 CODES = st.one_of(
     st.builds(cell, st.sampled_from([0, 1, 2, 5, 999, UNLABELLED]), st.sampled_from([0, 1, 2, 5, 999])),

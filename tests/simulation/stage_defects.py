@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from streams.ledger.position import SourceId
-from streams.quality.inbox import Inbox
-from streams.quality.shares import Shares
+from streams.quality.counts.inbox import Inbox
+from streams.quality.counts.shares import Shares
 from tests.simulation.intake_worker import IntakeWorker
 from tests.simulation.join_worker import JoinWorker
 from tests.simulation.judge_worker import JudgeWorker

@@ -6,7 +6,7 @@ import numpy as np
 
 from streams.formats.columns import CONFIDENCE_SCALE
 from streams.ledger.cells import CONFIDENCE_BINS
-from streams.quality.counted import BinnedCells, Cells, Counted, counted
+from streams.quality.counts.counted import BinnedCells, Cells, Counted, counted
 from streams.quality.drift.finding import Finding, Kind
 from streams.quality.drift.series import Series
 from streams.quality.settings import ReferenceKind, ReferenceSpec

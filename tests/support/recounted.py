@@ -9,7 +9,7 @@ import numpy as np
 
 from streams.formats.columns import CONFIDENCE_SCALE
 from streams.ledger.cells import CONFIDENCE_BINS, POSITIVE_BINS, Outcome, delay_bin
-from streams.quality.counted import NO_LABEL, BinnedCells, Cells, Counted, Ints
+from streams.quality.counts.counted import NO_LABEL, BinnedCells, Cells, Counted, Ints
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from streams.quality.drift.verdicts import (
     one_sided_p,
     unjudged,
 )  # fmt: skip
-from streams.quality.intervals import balanced_accuracy_interval, wilson
+from streams.quality.measures.intervals import balanced_accuracy_interval, wilson
 
 CUSUM_CALM = 3.0
 """The CUSUM below which a window counts as calm."""

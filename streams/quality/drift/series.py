@@ -10,7 +10,7 @@ Size of the state with K classes: 48 bytes a class for the detectors, the names,
 from collections.abc import Mapping
 from typing import Any
 
-from streams.quality.counted import Counted
+from streams.quality.counts.counted import Counted
 from streams.quality.drift.comparisons import SCORE_SQUARES, LabelComparison, PredictionComparison, ScoreComparison
 from streams.quality.drift.finding import Explains, Finding, Kind, Level, Why, finding
 from streams.quality.drift.incident import Incident

@@ -18,7 +18,7 @@ from streams.quality.drift.finding import Level, Why
 from streams.quality.drift.performance import Matched
 from streams.quality.drift.spread import ENOUGH, Spread
 from streams.quality.drift.tally import Ints
-from streams.quality.multiple import benjamini_hochberg
+from streams.quality.measures.multiple import benjamini_hochberg
 
 P_ALARM = 0.001
 SHARES_BOUND = 0.03

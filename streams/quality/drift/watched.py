@@ -11,7 +11,7 @@ import numpy as np
 
 from streams.formats.columns import CONFIDENCE_SCALE
 from streams.ledger.cells import CONFIDENCE_BINS
-from streams.quality.counted import Counted
+from streams.quality.counts.counted import Counted
 from streams.quality.drift.comparisons import (
     SCORE_SQUARES,
     LabelComparison,

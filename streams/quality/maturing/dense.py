@@ -1,13 +1,14 @@
 """A window's counts as small arrays over the classes of a series: what matured windows are pooled in."""
 
 from collections.abc import Sequence
+from math import fsum
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.ledger.cells import CONFIDENCE_BINS
-from streams.quality.counted import NO_LABEL, Counted
+from streams.quality.counts.counted import NO_LABEL, Counted
 
 Ints = NDArray[np.int64]
 
@@ -60,3 +61,9 @@ def joint(counts: Counted, names: Sequence[str]) -> Ints:
     np.add.at(labelled, (at[counts.cells.true], at[counts.cells.predicted]), counts.cells.n)
     found[:, :, -1] = np.maximum(0, labelled - found.sum(axis=2))
     return found
+
+
+def balanced_accuracy(counts: Counted) -> float:
+    """Mean recall of the classes with support; something is labelled."""
+    there = counts.support > 0
+    return fsum((counts.hits[there] / counts.support[there]).tolist()) / int(there.sum())

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.quality.intervals import wilson
 from streams.quality.maturing.completeness import Completeness, Model
+from streams.quality.measures.intervals import wilson
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -6,15 +6,15 @@ those calls alone: no clock, and no order of classes.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import fsum, isfinite
+from math import isfinite
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.quality.counted import Counted
+from streams.quality.counts.counted import Counted
 from streams.quality.maturing import completeness, coverage, snapshot
-from streams.quality.maturing.dense import Dense, classes_of, dense, joint
+from streams.quality.maturing.dense import Dense, balanced_accuracy, classes_of, dense, joint
 from streams.quality.maturing.estimate import estimated
 from streams.quality.maturing.generation import Generation
 from streams.quality.maturing.nowcast import Matured, in_the_end, interval, nowcast
@@ -115,7 +115,7 @@ class Maturing:
                 self._learn(age, packed, final)
             if window.estimate is not None:
                 newer.errors += 1
-                newer.error_sum += abs(window.estimate - _balanced_accuracy(counts))
+                newer.error_sum += abs(window.estimate - balanced_accuracy(counts))
         if newer.is_full(start_ms):
             self._forget()
 
@@ -293,9 +293,3 @@ def _nowcast(window: Dense, matured: Matured | None, drift: bool | None) -> tupl
         return Unknown.NEVER_SO_EARLY
     lower, upper = interval(found, window.labelled)
     return of.model.value, found.balanced_accuracy, lower, upper
-
-
-def _balanced_accuracy(counts: Counted) -> float:
-    """Mean recall of the classes with support; something is labelled."""
-    there = counts.support > 0
-    return fsum((counts.hits[there] / counts.support[there]).tolist()) / int(there.sum())

@@ -3,7 +3,7 @@
 from streams.formats.columns import Group
 from streams.ledger.samples import Sample, SampleReason
 from streams.ledger.spec import HOUR
-from streams.quality.names import Names
+from streams.quality.counts.names import Names
 from streams.quality.samples import DRIFTED_CLASS, Candidates, Drifted
 from streams.quality.settings import SamplesSpec, Settings
 from streams.quality.spec import QualitySpec, parse_window

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from streams.ledger.cells import DELAY_EDGES_MS
-from streams.quality.counted import BinnedCells, Counted, counted
+from streams.quality.counts.counted import BinnedCells, Counted, counted
 from streams.quality.delay_rows import MOST_DELAY_CLASSES, delay_bins, places
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from streams.formats.columns import Group
 from streams.ledger.cells import CellKind, Outcome
-from streams.quality.counted import NO_LABEL
-from streams.quality.details import (
+from streams.quality.counts.counted import NO_LABEL
+from streams.quality.counts.details import (
     UNLABELLED,
     Columns,
     Details,
@@ -18,10 +18,10 @@ from streams.quality.details import (
     of_kind,
     subtracted,
 )
-from streams.quality.gather import gather
-from streams.quality.names import Names
+from streams.quality.counts.gather import gather
+from streams.quality.counts.names import Names
+from streams.quality.counts.table import CORRECTED, cell
 from streams.quality.spec import QualitySpec, parse_window
-from streams.quality.table import CORRECTED, cell
 
 
 def columns(counts: Mapping[int, int]) -> Columns:

@@ -5,9 +5,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from streams.quality.counted import Cells, Counted, PairCells, SourceCells, counted
-from streams.quality.groups import GroupMeasures, GroupsUndefined, compare_groups
-from streams.quality.label_quality import SourceMeasures, SourceUndefined, label_sources
+from streams.quality.counts.counted import Cells, Counted, PairCells, SourceCells, counted
+from streams.quality.measures.groups import GroupMeasures, GroupsUndefined, compare_groups
+from streams.quality.measures.label_quality import SourceMeasures, SourceUndefined, label_sources
 from streams.quality.settings import GroupsSpec
 from tests.support.schemas import schema
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from streams.quality.counted import Counted, counted
-from streams.quality.groups import GroupMeasures, GroupsUndefined, compare_groups
-from streams.quality.intervals import balanced_accuracy_interval, wilson
+from streams.quality.counts.counted import Counted, counted
+from streams.quality.measures.groups import GroupMeasures, GroupsUndefined, compare_groups
+from streams.quality.measures.intervals import balanced_accuracy_interval, wilson
 from streams.quality.settings import GroupsSpec
 
 Matrix = Sequence[Sequence[int]] | NDArray[np.int64]

@@ -6,7 +6,7 @@ from streams.formats.columns import Group
 from streams.ledger.cells import CellKind
 from streams.ledger.flush import Flush
 from streams.ledger.gap import GapError
-from streams.quality.inbox import MAX_WRITERS, Inbox
+from streams.quality.counts.inbox import MAX_WRITERS, Inbox
 from tests.support.judged import History
 
 SLOTS = [(pane, Group("m", "1", ())) for pane in range(6)]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.quality.intervals import (
+from streams.quality.measures.intervals import (
     Z95,
     balanced_accuracy_interval,
     bounded_mean_interval,

@@ -15,7 +15,7 @@ from streams.ledger.cells import CellKind
 from streams.ledger.flush import encode
 from streams.ledger.gap import GapError
 from streams.ledger.spec import Timing
-from streams.quality import shares
+from streams.quality.counts import shares
 from streams.quality.judge import Judge
 from streams.quality.rows import OutputRow
 from tests.support.judged import PANE, History, spec_of

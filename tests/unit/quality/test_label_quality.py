@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from streams.quality.counted import Cells, Counted, PairCells, SourceCells
-from streams.quality.intervals import wilson
-from streams.quality.label_quality import SourceMeasures, SourceUndefined, label_sources, rates
+from streams.quality.counts.counted import Cells, Counted, PairCells, SourceCells
+from streams.quality.measures.intervals import wilson
+from streams.quality.measures.label_quality import SourceMeasures, SourceUndefined, label_sources, rates
 
 CLASSES = ("cancelled", "late", "on_time")
 SOURCES = ("", "crew", "radar", "review")

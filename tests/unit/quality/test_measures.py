@@ -4,10 +4,10 @@ from math import isclose
 
 import pytest
 
-from streams.quality.details import UNLABELLED
-from streams.quality.intervals import balanced_accuracy_interval, wilson
-from streams.quality.measures import Undefined, class_measures, window_measures
-from streams.quality.table import Margins, cell, margins_of
+from streams.quality.counts.details import UNLABELLED
+from streams.quality.counts.table import Margins, cell, margins_of
+from streams.quality.measures.confusion import Undefined, class_measures, window_measures
+from streams.quality.measures.intervals import balanced_accuracy_interval, wilson
 
 
 def counted(*rows: tuple[int, int, int]) -> Margins:

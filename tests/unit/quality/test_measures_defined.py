@@ -9,15 +9,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streams.ledger.cells import DELAY_BINS, POSITIVE_BINS
-from streams.quality.calibration import CalibrationBin, calibration_bins
-from streams.quality.class_details import ClassDetails, class_details
-from streams.quality.counted import Cells, Counted, counted
-from streams.quality.decayed import DecayedClass, decayed_measures
-from streams.quality.details import UNLABELLED
-from streams.quality.measures import ClassMeasures, Undefined, WindowMeasures, class_measures, window_measures
-from streams.quality.scoring import ScoreMeasures, score_measures
+from streams.quality.counts.counted import Cells, Counted, counted
+from streams.quality.counts.details import UNLABELLED
+from streams.quality.counts.table import Margins, cell, margins_of
+from streams.quality.measures.calibration import CalibrationBin, calibration_bins
+from streams.quality.measures.class_details import ClassDetails, class_details
+from streams.quality.measures.confusion import ClassMeasures, Undefined, WindowMeasures, class_measures, window_measures
+from streams.quality.measures.decayed import DecayedClass, decayed_measures
+from streams.quality.measures.scoring import ScoreMeasures, score_measures
 from streams.quality.settings import CostSpec
-from streams.quality.table import Margins, cell, margins_of
 from tests.support.recounted import Seen, recount
 from tests.support.schemas import schema
 

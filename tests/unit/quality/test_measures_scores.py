@@ -11,18 +11,18 @@ from hypothesis import strategies as st
 
 from streams.formats.columns import CONFIDENCE_SCALE
 from streams.ledger.cells import DELAY_BINS, DELAY_EDGES_MS, POSITIVE_BINS, delay_bin
-from streams.quality.calibration import calibration_bins, calibration_error
-from streams.quality.class_details import class_details
-from streams.quality.cost import cell_costs, expected_cost
-from streams.quality.counted import counted
-from streams.quality.decayed import WEIGHT_ONE, DecayedClass, decayed_measures
-from streams.quality.intervals import balanced_accuracy_interval, wilson
-from streams.quality.label_delay import delay_quantiles_s
-from streams.quality.measures import Undefined, window_measures
-from streams.quality.ranking import auc, mean_rank, top_k_accuracy
-from streams.quality.scoring import score_measures
+from streams.quality.counts.counted import counted
+from streams.quality.counts.table import CORRECTED, cell, margins_of
+from streams.quality.measures.calibration import calibration_bins, calibration_error
+from streams.quality.measures.class_details import class_details
+from streams.quality.measures.confusion import Undefined, window_measures
+from streams.quality.measures.cost import cell_costs, expected_cost
+from streams.quality.measures.decayed import WEIGHT_ONE, DecayedClass, decayed_measures
+from streams.quality.measures.intervals import balanced_accuracy_interval, wilson
+from streams.quality.measures.label_delay import delay_quantiles_s
+from streams.quality.measures.ranking import auc, mean_rank, top_k_accuracy
+from streams.quality.measures.scoring import score_measures
 from streams.quality.settings import CostSpec
-from streams.quality.table import CORRECTED, cell, margins_of
 from tests.support.recounted import Seen, recount
 
 NAMES = ("a", "b")

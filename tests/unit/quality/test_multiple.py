@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
-from streams.quality.multiple import benjamini_hochberg
+from streams.quality.measures.multiple import benjamini_hochberg
 
 PROBABILITIES = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 

@@ -9,7 +9,7 @@ import pytest
 
 from streams.ledger.cells import DELAY_BINS
 from streams.quality.aged import FINAL, NOT_TOLD
-from streams.quality.measures import Undefined
+from streams.quality.measures.confusion import Undefined
 from streams.quality.rows import SCHEMAS
 from tests.support.schemas import schema
 

@@ -3,8 +3,8 @@
 from streams.ledger.spec import NO_TIME
 from streams.ledger.times import rfc3339
 from streams.quality.aged import NOT_TOLD
+from streams.quality.counts.table import cell, margins_of
 from streams.quality.rows import Moment, Place, RowWriter, Status, encode_part, metric_key
-from streams.quality.table import cell, margins_of
 from tests.support.schemas import schema
 
 PLACE = Place("a|b", "1%", "country=C|H", "24h", 0, 86_400_000)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from streams.quality.intervals import balanced_accuracy_interval, wilson
+from streams.quality.measures.intervals import balanced_accuracy_interval, wilson
 from streams.report.reading import Sourced
 from streams.report.rows import StreamName
 

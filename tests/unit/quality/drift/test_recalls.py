@@ -1,6 +1,6 @@
 """When an incident of performance is over: calm is not enough, the window must be as good as before again."""
 
-from streams.quality.counted import counted
+from streams.quality.counts.counted import counted
 from streams.quality.drift.comparisons import LabelComparison, LabelReference
 from streams.quality.drift.finding import Level
 from streams.quality.drift.performance import Clumping

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from streams.quality.counted import Cells, Counted, counted
+from streams.quality.counts.counted import Cells, Counted, counted
 from streams.quality.drift.comparisons import PredictionComparison
 from streams.quality.drift.finding import Kind, Level, Why
 from streams.quality.drift.reference import Pool, Reference

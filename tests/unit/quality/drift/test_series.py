@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from streams.quality.counted import Cells, Counted, counted
+from streams.quality.counts.counted import Cells, Counted, counted
 from streams.quality.drift.finding import Explains, Kind, Level, Why
 from streams.quality.drift.series import Series
 from streams.quality.settings import ReferenceKind, ReferenceSpec, Training

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 from scipy.special import ndtr
 
-from streams.quality.counted import counted
+from streams.quality.counts.counted import counted
 from streams.quality.drift.chisquare import tail
 from streams.quality.drift.comparisons import LabelComparison, LabelReference, ScoreComparison
 from streams.quality.drift.finding import Level, Why

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from streams.quality.counted import NO_LABEL, BinnedCells, Counted, counted
+from streams.quality.counts.counted import NO_LABEL, BinnedCells, Counted, counted
 from streams.quality.maturing import generation
 from streams.quality.maturing.outlook import AGES_MS, FEWEST_WINDOWS, MOST_CLASSES, Outlook, Unknown, silent
 from streams.quality.maturing.series import Maturing

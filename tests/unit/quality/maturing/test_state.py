@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streams.quality.counted import counted
+from streams.quality.counts.counted import counted
 from streams.quality.maturing.outlook import FEWEST_WINDOWS
 from streams.quality.maturing.series import Maturing
 

@@ -8,7 +8,7 @@ square of the classes.
 
 from collections.abc import Iterable, Mapping
 
-from streams.quality.details import SHIFT, UNLABELLED, Details
+from streams.quality.counts.details import SHIFT, UNLABELLED, Details
 
 CORRECTED = -1
 """The code under which corrections travel in a delta: no cell, but a count of the table."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from streams.ledger.cells import CellKind
-from streams.quality.counted import Ints
+from streams.quality.counts.counted import Ints
 
 SHIFT = 24
 """A cell's code is `actual << SHIFT | predicted`, both class numbers of the judge."""

@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from streams.ledger.cells import CellKind
-from streams.quality.counted import Ints
-from streams.quality.details import FIRST_DETAIL, KIND_SHIFT, Columns, sum_by
-from streams.quality.names import Names
-from streams.quality.shares import Changes
+from streams.quality.counts.counted import Ints
+from streams.quality.counts.details import FIRST_DETAIL, KIND_SHIFT, Columns, sum_by
+from streams.quality.counts.names import Names
+from streams.quality.counts.shares import Changes
+from streams.quality.counts.table import CORRECTED, Delta, Table, accumulate
 from streams.quality.spec import WindowSpec
-from streams.quality.table import CORRECTED, Delta, Table, accumulate
 
 
 class Bucket:

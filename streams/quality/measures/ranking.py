@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from streams.quality.counted import Counted, Ints
-from streams.quality.measures import Undefined
+from streams.quality.counts.counted import Counted, Ints
+from streams.quality.measures.confusion import Undefined
 
 
 class Ranked(NamedTuple):

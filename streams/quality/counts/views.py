@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection, Iterator
 from heapq import nsmallest
 from typing import NamedTuple
 
-from streams.quality.buckets import Bucket, BucketChange
-from streams.quality.details import Columns, added, subtracted
+from streams.quality.counts.buckets import Bucket, BucketChange
+from streams.quality.counts.details import Columns, added, subtracted
+from streams.quality.counts.table import Delta, Margins, Table, accumulate, margins_of, total
 from streams.quality.rows import ALL
-from streams.quality.table import Delta, Margins, Table, accumulate, margins_of, total
 
 OTHER = "other"
 """The segment value of everything beyond the bound, and of predictions that say so themselves."""

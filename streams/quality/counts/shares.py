@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from streams.ledger.flush import Flush
-from streams.quality.counted import Ints
-from streams.quality.details import sum_by
-from streams.quality.names import Names
-from streams.quality.numbers import known, renumbered
+from streams.quality.counts.counted import Ints
+from streams.quality.counts.details import sum_by
+from streams.quality.counts.names import Names
+from streams.quality.counts.numbers import known, renumbered
 from streams.quality.spec import QualitySpec
 
 MAX_PENDING_CELLS = 1_000_000

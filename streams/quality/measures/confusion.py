@@ -10,8 +10,8 @@ from functools import lru_cache
 from math import fsum, sqrt
 from typing import NamedTuple
 
-from streams.quality.intervals import balanced_accuracy_interval, macro_f1_interval, wilson
-from streams.quality.table import Margins
+from streams.quality.counts.table import Margins
+from streams.quality.measures.intervals import balanced_accuracy_interval, macro_f1_interval, wilson
 
 
 class Undefined(StrEnum):

@@ -11,9 +11,9 @@ from collections.abc import Collection
 from math import fsum
 from typing import NamedTuple
 
-from streams.quality.intervals import balanced_accuracy_interval, wilson
-from streams.quality.measures import Undefined, WindowMeasures, explain, window_measures
-from streams.quality.table import Margins
+from streams.quality.counts.table import Margins
+from streams.quality.measures.confusion import Undefined, WindowMeasures, explain, window_measures
+from streams.quality.measures.intervals import balanced_accuracy_interval, wilson
 
 WEIGHT_ONE = 1 << 20
 """The weight of a prediction that has not decayed."""

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streams.quality.against_rest import MIN_TRIALS, Cells, Ints, Means, Ratios, difference_interval
-from streams.quality.counted import Counted
-from streams.quality.intervals import balanced_accuracy_interval, wilson
-from streams.quality.multiple import benjamini_hochberg
+from streams.quality.counts.counted import Counted
+from streams.quality.measures.against_rest import MIN_TRIALS, Cells, Ints, Means, Ratios, difference_interval
+from streams.quality.measures.intervals import balanced_accuracy_interval, wilson
+from streams.quality.measures.multiple import benjamini_hochberg
 from streams.quality.settings import GroupsSpec
 
 SIGNIFICANT_Q = 0.01

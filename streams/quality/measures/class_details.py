@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from heapq import nsmallest
 from typing import NamedTuple
 
-from streams.quality.details import SHIFT, UNLABELLED
-from streams.quality.measures import Undefined, explain
+from streams.quality.counts.details import SHIFT, UNLABELLED
+from streams.quality.measures.confusion import Undefined, explain
 
 CONFUSIONS = 3
 """How many classes are named that a class is mistaken for."""

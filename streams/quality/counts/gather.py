@@ -8,10 +8,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from streams.ledger.cells import CONFIDENCE_BINS, POSITIVE_BINS, CellKind, Outcome
-from streams.quality.counted import NO_LABEL, BinnedCells, Cells, Counted, Ints, PairCells, SourceCells
-from streams.quality.details import SHIFT, UNLABELLED, Columns, of_kind
-from streams.quality.names import Names
-from streams.quality.table import CORRECTED
+from streams.quality.counts.counted import NO_LABEL, BinnedCells, Cells, Counted, Ints, PairCells, SourceCells
+from streams.quality.counts.details import SHIFT, UNLABELLED, Columns, of_kind
+from streams.quality.counts.names import Names
+from streams.quality.counts.table import CORRECTED
 
 
 def gather(cells: Mapping[int, int], details: Columns, names: Names) -> Counted:

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from streams.quality.buckets import BucketChange, Round
+from streams.quality.counts.buckets import BucketChange, Round
+from streams.quality.counts.names import Names
+from streams.quality.counts.shares import Changes
 from streams.quality.lives import Key
-from streams.quality.names import Names
-from streams.quality.shares import Changes
 from streams.quality.spec import QualitySpec
 
 MOST_CELLS = 1_000_000

@@ -12,9 +12,9 @@ import numpy as np
 
 from streams.formats.columns import CONFIDENCE_SCALE
 from streams.ledger.cells import CONFIDENCE_BINS, Outcome
-from streams.quality.counted import NO_LABEL, Counted
-from streams.quality.intervals import wilson
-from streams.quality.measures import Undefined, explain
+from streams.quality.counts.counted import NO_LABEL, Counted
+from streams.quality.measures.confusion import Undefined, explain
+from streams.quality.measures.intervals import wilson
 
 _MILLION = 1_000_000
 

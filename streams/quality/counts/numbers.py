@@ -8,9 +8,9 @@ import numpy as np
 
 from streams.ledger.cells import NONE, SOURCE_BITS, CellKind, a_of, b_of, c_of, kind_of
 from streams.ledger.flush import Flush
-from streams.quality.counted import Ints
-from streams.quality.details import C_SHIFT, KIND_SHIFT, MOST_C, SHIFT, UNLABELLED
-from streams.quality.names import Names
+from streams.quality.counts.counted import Ints
+from streams.quality.counts.details import C_SHIFT, KIND_SHIFT, MOST_C, SHIFT, UNLABELLED
+from streams.quality.counts.names import Names
 
 _OF_CLASSES = np.zeros(max(CellKind) + 1, np.bool_)
 """By kind: whether `a` and `b` are classes."""

@@ -3,12 +3,12 @@
 from typing import NamedTuple
 
 from streams.formats.columns import CONFIDENCE_SCALE
-from streams.quality.calibration import brier_score, calibration_error, log_loss
-from streams.quality.cost import expected_cost
-from streams.quality.counted import Counted
-from streams.quality.label_delay import delay_counts, delay_quantiles_s, said
-from streams.quality.measures import Undefined, explain
-from streams.quality.ranking import ranking
+from streams.quality.counts.counted import Counted
+from streams.quality.measures.calibration import brier_score, calibration_error, log_loss
+from streams.quality.measures.confusion import Undefined, explain
+from streams.quality.measures.cost import expected_cost
+from streams.quality.measures.label_delay import delay_counts, delay_quantiles_s, said
+from streams.quality.measures.ranking import ranking
 from streams.quality.settings import CostSpec
 
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streams.quality.counted import NO_LABEL, Counted, Ints
-from streams.quality.intervals import wilson
+from streams.quality.counts.counted import NO_LABEL, Counted, Ints
+from streams.quality.measures.intervals import wilson
 
 
 class SourceUndefined(StrEnum):

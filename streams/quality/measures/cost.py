@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.quality.counted import Counted
-from streams.quality.intervals import bounded_mean_interval
+from streams.quality.counts.counted import Counted
+from streams.quality.measures.intervals import bounded_mean_interval
 from streams.quality.settings import CostSpec
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.ledger.cells import DELAY_BINS, DELAY_EDGES_MS
-from streams.quality.counted import Counted, Ints
+from streams.quality.counts.counted import Counted, Ints
 
 _EDGES_S = np.array(DELAY_EDGES_MS, np.float64) / 1000
 _WIDTHS_S = np.append(np.diff(_EDGES_S), np.nan)  # the last bin is open

@@ -9,7 +9,7 @@ from typing import Any
 
 from streams.formats.columns import Group
 from streams.ledger.spec import NO_TIME, Timing
-from streams.quality.details import MOST_C, UNLABELLED
+from streams.quality.counts.details import MOST_C, UNLABELLED
 from streams.quality.spec import QualitySpec
 
 OTHER_SOURCE = "other"
