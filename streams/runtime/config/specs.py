@@ -145,9 +145,10 @@ def _detail_ms(document: Document) -> int:
 
 
 def _binned_class(document: Document) -> str | None:
-    """The class whose scores the ledger bins: only of two classes does a score also say that of the other one."""
+    """The class whose scores the ledger bins: only of two classes, and no other, does a score say that of both."""
     classes = document.classes
-    return classes.positive if len(set(classes.expected)) == 2 else None
+    two = len(set(classes.expected)) == 2 and classes.unknown == "reject"
+    return classes.positive if two else None
 
 
 def _maturities_ms(document: Document) -> tuple[int, ...]:
