@@ -21,11 +21,12 @@ Key = tuple[int, int, int]
 class Told:
     """Which rows a window had that nothing else tells of: where they are empty later, they say so."""
 
-    __slots__ = ("calibration", "delays", "sources", "views")
+    __slots__ = ("calibration", "delays", "groups", "sources", "views")
 
     def __init__(self) -> None:
         self.calibration: dict[str, tuple[int, ...]] = {}  # segment -> bins
         self.delays: list[tuple[str | None, int]] = []  # class (None: all), bin
+        self.groups = False
         self.sources: list[tuple[str, str | None]] = []  # source, the other one of a pair
         self.views: dict[tuple[str, str], set[int]] = {}  # view other than by event time, segment -> classes
 
@@ -68,9 +69,15 @@ def dump_lives(lives: Mapping[Key, Life]) -> dict[str, object]:
         ],
         "unsaid": [[i, life.shown_before] for i, life in every if life.unsaid],
         "told": [
-            [i, [[s, list(bins)] for s, bins in told.calibration.items()], list(told.delays), list(told.sources)]
+            [
+                i,
+                [[s, list(bins)] for s, bins in told.calibration.items()],
+                list(told.delays),
+                list(told.sources),
+                told.groups,
+            ]
             for i, told in ((i, life.told) for i, life in every)
-            if told.calibration or told.delays or told.sources
+            if told.calibration or told.delays or told.sources or told.groups
         ],
         "views": [
             [i, [[*key, sorted(classes)] for key, classes in sorted(life.told.views.items())]]
@@ -102,7 +109,8 @@ def load_lives(state: Mapping[str, Any], lines: int, windows: int, dimensions: i
         every[i].emptied = {segment: set(classes) for segment, classes in emptied}
     for i, shown_before in state["unsaid"]:
         every[i].unsaid, every[i].shown_before = True, bool(shown_before)
-    for i, calibration, delays, sources in state["told"]:
+    for i, calibration, delays, sources, groups in state["told"]:
+        every[i].told.groups = bool(groups)
         every[i].told.calibration = {segment: tuple(bins) for segment, bins in calibration}
         every[i].told.delays = [(cls, b) for cls, b in delays]
         every[i].told.sources = [(source, other) for source, other in sources]

@@ -14,7 +14,7 @@ from streams.quality.analyst import Analyst
 from streams.quality.counts.ahead import Ahead
 from streams.quality.counts.buckets import Bucket, no_change, without
 from streams.quality.counts.counted import Counted
-from streams.quality.counts.details import SHIFT, UNLABELLED, of_kind
+from streams.quality.counts.details import NO_DETAILS, SHIFT, UNLABELLED, of_kind
 from streams.quality.counts.gather import gather
 from streams.quality.counts.names import Line, Names
 from streams.quality.counts.table import Delta, changed_classes, margins_of
@@ -175,17 +175,18 @@ class WindowRows:
             rows += [*self._turn_rows(view, gather({}, view.details(), self._names)), *self._other_views(view)]
         self._writer.turn_to(ALL)
         samples = self._candidates.told(*self._place, self._start, self._drifted)
-        if quiet:
-            return []
-        return [*rows, *self._group_rows(), *(self._writer.sample(sample) for sample in samples)]
+        rows += [*self._group_rows(), *(self._writer.sample(sample) for sample in samples)]
+        return [] if quiet else rows
 
     def _group_rows(self) -> list[OutputRow]:
-        if self._whole is None:
+        told, whole = self._life.told, self._whole
+        if whole is None and not told.groups:
             return []
+        told.groups = True
+        counts = gather({}, NO_DETAILS, self._names) if whole is None else whole
         return [
-            self._writer.of(Stream.GROUPS, (d,), self._compared(d, groups, self._whole))
+            self._writer.of(Stream.GROUPS, (d,), self._compared(d, groups, counts))
             for d, groups in self._groups.items()
-            if len(groups) > 1 or d in self._folded
         ]
 
     def _compared(self, dimension: str, groups: list[tuple[str, Counted]], whole: Counted) -> GroupMeasures:

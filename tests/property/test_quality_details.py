@@ -166,7 +166,7 @@ def says_something(stream: str, row: dict[str, Any]) -> bool:
     if stream == Stream.LABEL_SOURCES and not row["source"]:
         return False  # it stands without others only if there were others
     counts = ("predictions", "predictions_of_class", "support", "labels", "corrections")
-    return stream == Stream.GROUPS or any(row.get(name) for name in counts)
+    return any(row.get(name) for name in (*counts, "groups"))
 
 
 @pytest.mark.parametrize("spec", SPECS)
