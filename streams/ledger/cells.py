@@ -52,6 +52,16 @@ class CellKind(IntEnum):
     LOG_LOSS = 14  # sum of their log-losses, in millionths
 
 
+OF_CLASSES = np.zeros(max(CellKind) + 1, np.bool_)
+"""By kind: whether `a` and `b` are classes."""
+OF_CLASSES[
+    [
+        CellKind.CONFUSION, CellKind.SCORED, CellKind.DELAY, CellKind.CORRECTED, CellKind.LABELLED_BY,
+        CellKind.AGREEMENT, CellKind.LABEL_TIME, CellKind.MATURITY,
+    ]
+] = True  # fmt: skip
+
+
 class Outcome(IntEnum):
     """How a prediction turned out so far."""
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.formats.columns import Group
-from streams.ledger.cells import NONE, SOURCE_BITS, CellKind, a_of, b_of, c_of, codes, kind_of
+from streams.ledger.cells import NONE, OF_CLASSES, SOURCE_BITS, CellKind, a_of, b_of, c_of, codes, kind_of
 from streams.ledger.samples import Sample
 
 MAGIC = b"QF2\0"
@@ -49,16 +49,6 @@ class Flush:
     sources: list[str] = field(default_factory=list)
     newest: list[int] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
-
-
-_OF_CLASSES = np.zeros(max(CellKind) + 1, np.bool_)
-"""By kind: whether `a` and `b` are classes."""
-_OF_CLASSES[
-    [
-        CellKind.CONFUSION, CellKind.SCORED, CellKind.DELAY, CellKind.CORRECTED, CellKind.LABELLED_BY,
-        CellKind.AGREEMENT, CellKind.LABEL_TIME, CellKind.MATURITY,
-    ]
-] = True  # fmt: skip
 
 
 class _Header(msgspec.Struct, array_like=True):
@@ -132,7 +122,7 @@ def local_names(
     if not len(code):  # an idle job has some of these for each partition and tick
         return code, [], []
     kind, c, a, b = kind_of(code), c_of(code), a_of(code), b_of(code)
-    of_classes = _OF_CLASSES.take(kind)
+    of_classes = OF_CLASSES.take(kind)
     (a, b), used = _local([a, b], [of_classes & (a != NONE), of_classes & (b != NONE)], len(classes))
     of_source = (kind == CellKind.CORRECTED) | (kind == CellKind.LABELLED_BY)
     of_pair = kind == CellKind.AGREEMENT

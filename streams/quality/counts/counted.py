@@ -5,7 +5,7 @@ nothing that is computed depends on the order in which names were first seen. Al
 confidences are in fixed point (`CONFIDENCE_SCALE`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -179,9 +179,3 @@ def counted(
     names = tuple(classes) if classes is not None else tuple(f"c{i:04d}" for i in range(k))
     rest = np.zeros(k, np.int64) if unlabelled is None else np.asarray(unlabelled, np.int64)
     return Counted(names, Cells(true.astype(np.int64), predicted.astype(np.int64), dense[true, predicted]), rest)
-
-
-def by_name(of: Counted, values: Ints, names: Sequence[str]) -> Ints:
-    """A (K,) column of `of` in the order of other names: 0 for a class that is not counted there."""
-    at: Mapping[str, int] = {name: i for i, name in enumerate(of.classes)}
-    return np.array([values[at[name]] if name in at else 0 for name in names], np.int64)

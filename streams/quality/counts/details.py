@@ -6,6 +6,7 @@ and are summed when somebody looks: most rounds touch many cells and most rows l
 """
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 import numpy as np
 
@@ -32,8 +33,11 @@ Columns = tuple[Ints, Ints]
 """(codes, counts)."""
 
 
-def detail_code(kind: int, c: int, actual: int, predicted: int) -> int:
-    """The code of a detail."""
+Code = TypeVar("Code", int, Ints)
+
+
+def detail_code(kind: Code, c: Code, actual: Code, predicted: Code) -> Code:
+    """The code of a detail, or of each in columns."""
     return kind << KIND_SHIFT | c << C_SHIFT | actual << SHIFT | predicted
 
 

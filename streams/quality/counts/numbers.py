@@ -6,20 +6,12 @@ A confusion cell becomes `actual << 24 | predicted`, everything else a detail (`
 
 import numpy as np
 
-from streams.ledger.cells import NONE, SOURCE_BITS, CellKind, a_of, b_of, c_of, kind_of
+from streams.ledger.cells import NONE, OF_CLASSES, SOURCE_BITS, CellKind, a_of, b_of, c_of, kind_of
 from streams.ledger.flush import Flush
 from streams.quality.counts.counted import Ints
-from streams.quality.counts.details import C_SHIFT, KIND_SHIFT, MOST_C, SHIFT, UNLABELLED
+from streams.quality.counts.details import C_SHIFT, KIND_SHIFT, MOST_C, SHIFT, UNLABELLED, detail_code
 from streams.quality.counts.names import Names
 
-_OF_CLASSES = np.zeros(max(CellKind) + 1, np.bool_)
-"""By kind: whether `a` and `b` are classes."""
-_OF_CLASSES[
-    [
-        CellKind.CONFUSION, CellKind.SCORED, CellKind.DELAY, CellKind.CORRECTED, CellKind.LABELLED_BY,
-        CellKind.AGREEMENT, CellKind.LABEL_TIME, CellKind.MATURITY,
-    ]
-] = True  # fmt: skip
 _UNLABELLED_TOO = np.zeros(max(CellKind) + 1, np.bool_)
 """By kind: whether `b` may be no class at all."""
 _UNLABELLED_TOO[[CellKind.CONFUSION, CellKind.SCORED, CellKind.CORRECTED]] = True
@@ -35,7 +27,7 @@ def renumbered(chunk: Flush, kept: Ints, names: Names) -> Ints:
     # Numbers by local class: behind the named ones NONE, and then all that has no name.
     named = len(chunk.classes)
     classes = np.array([*(names.class_number(cls) for cls in chunk.classes), UNLABELLED, -1], np.int64)
-    of_classes = _OF_CLASSES[kind]
+    of_classes = OF_CLASSES[kind]
     predicted, actual = (
         np.where(of_classes, classes[np.where(x == NONE, named, np.where(x < named, x, named + 1))], x) for x in (a, b)
     )
@@ -52,7 +44,7 @@ def renumbered(chunk: Flush, kept: Ints, names: Names) -> Ints:
         c[pairs] = _pairs(chunk, c[pairs], names, where)
     if len(c) and int(c.max()) > MOST_C:
         raise ValueError(f"{where} counts bins beyond {MOST_C}")
-    return kind << KIND_SHIFT | c << C_SHIFT | actual << SHIFT | predicted
+    return detail_code(kind, c, actual, predicted)
 
 
 def known(code: Ints, names: Names) -> bool:
@@ -61,7 +53,7 @@ def known(code: Ints, names: Names) -> bool:
     actual, predicted = code >> SHIFT & UNLABELLED, code & UNLABELLED
     if len(code) and not 0 <= int(kind.min()) <= int(kind.max()) <= max(CellKind):
         return False
-    of_classes, before = _OF_CLASSES[kind], kind == CellKind.CORRECTED
+    of_classes, before = OF_CLASSES[kind], kind == CellKind.CORRECTED
     classes = len(names.classes)
     right = ~of_classes | (
         ((predicted < classes) | (before & (predicted == UNLABELLED)))
