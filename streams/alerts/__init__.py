@@ -1,1 +1,1 @@
-"""Who is told: rules, verdicts, the state machine, budgets, gates. Pure; not built yet."""
+"""Who is told: rules, verdicts, the state machine, budgets, gates. Pure."""

@@ -14,10 +14,15 @@ ROWS_KEPT_MS = 400 * UNITS_MS["d"]
 LOOKED_INTO_MS = 30 * UNITS_MS["d"]
 """How long rejects, samples, audits and the workers' status are kept: long enough to look into what happened."""
 
+EVERY_STATE_MS = 3 * UNITS_MS["d"]
+"""A deliverer that was away for less sees every state of an alert, later ones only the newest."""
+
 
 def own_plans(config: Config) -> list[TopicPlan]:
     """The topics that the job makes and writes, those first that the others follow from."""
     joins, judges = config.ledger.partitions, config.ledger.tallies_partitions
+    states = {**output_config(ROWS_KEPT_MS), "min.compaction.lag.ms": str(EVERY_STATE_MS)}
+    log = output_config(ROWS_KEPT_MS, compacted=False)
     rows, looked_into = output_config(ROWS_KEPT_MS), output_config(LOOKED_INTO_MS)
     partitions_and_settings: dict[TopicNoun, tuple[int, dict[str, str]]] = {
         "ledger": (joins, dict(LOG_CONFIG)),
@@ -32,6 +37,10 @@ def own_plans(config: Config) -> list[TopicPlan]:
         "groups": (judges, rows),
         "label_sources": (judges, rows),
         "samples": (judges, looked_into),
+        "alerts": (judges, states),
+        "alert-log": (judges, log),
+        "gates": (judges, rows),
+        "tellings": (judges, states),
         "rejects": (judges, looked_into),
         "audit": (1, looked_into),
         "status": (1, looked_into),

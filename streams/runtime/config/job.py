@@ -30,7 +30,7 @@ from streams.runtime.errors import ConfigError
 
 TopicNoun = Literal[
     "windows", "classes", "confusion", "drift", "calibration", "delays", "groups", "label_sources", "samples",
-    "rejects", "audit", "ledger", "tallies", "checkpoints", "status",
+    "alerts", "alert-log", "gates", "tellings", "rejects", "audit", "ledger", "tallies", "checkpoints", "status",
 ]  # fmt: skip
 """The job's own topics; `Config.topic` gives their names."""
 

@@ -1,0 +1,101 @@
+"""The rows of alerts: their state, every transition, and what goes with them (the contract is docs/alert-events.md).
+
+State rows are upserts by fingerprint, in the order of steps; the log has one row for each transition. Both are a
+function of the job's log: no wall clock, nothing of who was told.
+"""
+
+from typing import NamedTuple
+
+from streams.alerts.instance import Change, Instance, Labels, Transition, digest
+from streams.alerts.verdict import Evidence
+from streams.ledger.times import rfc3339
+
+HEARTBEAT = "heartbeat"
+"""The kind of a state row without a transition: still active, with new numbers."""
+
+ALERTS, ALERT_LOG, GATES = "alerts", "alert_log", "gates"
+"""The streams of these rows."""
+
+
+class Context(NamedTuple):
+    """What rows say besides the instance."""
+
+    rules_hash: str
+    watermark: int  # of the model when the step was judged: when its evidence had settled, ms
+    summary: str | None = None
+    runbook: str | None = None
+    labels: Labels = ()  # static ones
+
+
+def dedup_key(instance: Instance) -> str:
+    """What receivers tell episodes apart by."""
+    return f"{instance.fingerprint}-{instance.episode // 1000}"
+
+
+def alert_row(
+    schema: str, instance: Instance, t: int, context: Context, transition: Transition | None
+) -> dict[str, object]:
+    """A state row (`quality.alert.v1`) or a row of the log (`quality.alert_log.v1`), fields in order."""
+    identity = dict(instance.labels)
+    kind = HEARTBEAT if transition is None else transition.change.value
+    row: dict[str, object] = {
+        "schema": schema,
+        "fingerprint": instance.fingerprint,
+        "transition_id": digest(f"{instance.fingerprint}|{instance.episode}|{kind}|{t}"),
+        "kind": kind,
+        "reason": None if transition is None else transition.reason,
+        "rule": instance.rule,
+        "rule_kind": instance.rule_kind,
+        "rules_hash": context.rules_hash,
+        "model": identity.get("model"),
+        "model_version": identity.get("version"),
+        "class": identity.get("class"),
+        "segment": next((f"{k[8:]}={v}" for k, v in instance.labels if k.startswith("segment.")), None),
+        "window": identity.get("window"),
+        "subject": identity.get("kind"),
+        "phase": instance.phase.value,
+        "severity": None if instance.severity is None else instance.severity.value,
+        "tier": instance.tier,
+        "t": rfc3339(t),
+        "settled_at": rfc3339(context.watermark),
+        "episode": _time(instance.episode),
+        "fired_at": _time(instance.fired_at),
+        "resolved_at": _time(instance.resolved_at),
+        "dedup_key": dedup_key(instance),
+        "flaps": instance.flaps,
+        "muted": bool(instance.muted_by or instance.inhibited_by),
+        "muted_by": list(instance.muted_by),
+        "inhibited_by": list(instance.inhibited_by),
+        "no_data_s": instance.nodata_ms // 1000,
+        "summary": context.summary,
+        "runbook": context.runbook,
+        "labels": dict(context.labels),
+        "evidence": dict(instance.evidence),
+        "fired_evidence": dict(instance.fired_evidence),
+    }
+    return row
+
+
+def pulse_row(model: str, t: int, settled_at: int, active: Evidence, rules_hash: str) -> dict[str, object]:
+    """`quality.alert_pulse.v1`, key `pulse|MODEL`: the newest step that was judged of a model, alerts or not.
+
+    `active` counts instances by phase, severity and muted. Receivers know by it that time goes on: repeats and the
+    watch on a stalled job go by it.
+    """
+    return {
+        "schema": "quality.alert_pulse.v1",
+        "model": model,
+        "t": rfc3339(t),
+        "settled_at": rfc3339(settled_at),
+        "rules_hash": rules_hash,
+        **active,
+    }
+
+
+def is_telling(change: Change) -> bool:
+    """Whether a transition can be something to tell people (what is told is the deliverer's)."""
+    return change in {Change.FIRING, Change.ESCALATED, Change.RESOLVED, Change.MUTED, Change.UNMUTED}
+
+
+def _time(ms: int) -> str | None:
+    return rfc3339(ms) if ms else None
