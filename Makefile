@@ -68,4 +68,4 @@ lock: $(READY) ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --generate-hashes --universal --extra dev --python-version 3.11 pyproject.toml -o requirements.lock
 
 clean: ## remove what setup, tests and demo made
-	rm -rf $(VENV) .kafka .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .kafka .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis
