@@ -52,6 +52,11 @@ class Names:
         self._lines: dict[tuple[str, str], int] = {}
         self._series: list[dict[tuple[int, str], int]] = [{} for _ in spec.dimensions]
 
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """The names of the dimensions, in the order of `series`."""
+        return self._spec.dimensions
+
     def class_number(self, name: str) -> int:
         """The number of a class. Raises ValueError when there are more classes than numbers."""
         number = self._classes.setdefault(name, len(self.classes))

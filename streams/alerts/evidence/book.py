@@ -1,0 +1,195 @@
+"""The counts that rules see, by model: each change is taken in when the first step is judged that it was known for.
+
+A step t of a model is judged by what each ledger partition had counted when it passed `t + settle` itself. A flush is
+always taken there, so a change counts from the first step on whose border lies above the watermark that its partition
+stood at before it. That depends on each partition's own order, never on how flushes fell into rounds.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from streams.alerts.evidence.ring import COLUMNS, HITS, OF_CLASS, PREDICTED, SUPPORT, Ints, Ring, Windows
+from streams.alerts.evidence.series import Series
+from streams.ledger.spec import NO_TIME
+from streams.quality.counts.details import FIRST_DETAIL, SHIFT, UNLABELLED
+from streams.quality.counts.names import Names
+from streams.quality.counts.shares import Changes
+
+MOST_SERIES = 200
+"""Segment values with counts of their own, for each model; those that come later have none."""
+
+SeriesKey = tuple[str, str, str]
+"""Version, dimension and value; the last two "" of all segments together."""
+
+
+class ModelBook:
+    """The counts of one model: its series, and the changes that wait for their step."""
+
+    def __init__(self, model: str, windows: Windows, dimensions: tuple[int, ...]) -> None:
+        """`dimensions` are the indexes of those whose values have series of their own."""
+        self.model = model
+        self.windows = windows
+        self.dimensions = dimensions
+        self.classes: list[str] = []
+        self.series: dict[SeriesKey, Series] = {}
+        self.t = NO_TIME
+        self._local: dict[int, int] = {}  # the judge's number of a class -> the index here
+        self._capacity = 8
+        self._waiting: list[tuple[int, Changes]] = []
+
+    @property
+    def idle(self) -> bool:
+        """Whether no step that is kept has a count, and none waits."""
+        return not self._waiting and all(series.ring.empty for series in self.series.values())
+
+    def take(self, stood: int, changes: Changes) -> None:
+        """Changes by a ledger partition that stood at a watermark."""
+        self._waiting.append((stood, changes))
+
+    def first_step(self, pane_ms: int) -> int | None:
+        """The end of the first step with a change that waits; None without one."""
+        panes = [int(changes.pane.min()) for _, changes in self._waiting if len(changes.pane)]
+        return self._end(min(panes) * pane_ms) if panes else None
+
+    def begin(self, t: int) -> None:
+        """Judge the step that ends behind `t` next. For a model without steps, or one in which nothing is left."""
+        self.t = t
+        for series in self.series.values():
+            series.ring.t = t
+
+    def apply(self, border: int, names: Names, pane_ms: int) -> None:
+        """Count what was known when every partition passed a border."""
+        ready = [changes for stood, changes in self._waiting if stood < border]
+        if not ready:
+            return
+        self._waiting = [(stood, changes) for stood, changes in self._waiting if stood >= border]
+        every = Changes.joined(ready)
+        self._count(every, names, pane_ms)
+
+    def step(self) -> None:
+        """Move every series on by one step."""
+        self.t += self.windows.step_ms
+        for series in self.series.values():
+            series.ring.step()
+            if series.ring.newest() is not None:
+                series.first_ms = series.first_ms or self.t
+                series.last_ms = self.t
+
+    def retire(self, version: str) -> None:
+        """Forget a version."""
+        for key in [key for key in self.series if key[0] == version]:
+            del self.series[key]
+
+    def rewindow(self, windows: Windows, dimensions: tuple[int, ...], names: tuple[str, ...]) -> None:
+        """Pool over other windows from now on; a longer one begins with what is kept."""
+        self.dimensions = dimensions
+        kept = {names[d] for d in dimensions} | {""}
+        for key in [key for key in self.series if key[1] not in kept]:
+            del self.series[key]
+        if windows != self.windows:
+            self.windows = windows
+            for series in self.series.values():
+                series.ring = Ring.load(windows, self._capacity, series.ring.dump())
+
+    def dump(self) -> dict[str, object]:
+        """Everything, of plain values; for `load`."""
+        return {
+            "t": self.t,
+            "classes": list(self.classes),
+            "local": [[number, index] for number, index in self._local.items()],
+            "capacity": self._capacity,
+            "series": [[*key, s.first_ms, s.last_ms, s.ring.dump()] for key, s in self.series.items()],
+            "waiting": [[stood, *(column.tobytes() for column in changes)] for stood, changes in self._waiting],
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Fill an empty one with what `dump` gave. Raises ValueError when it is damaged."""
+        self.t, self._capacity = state["t"], state["capacity"]
+        self.classes.extend(state["classes"])
+        self._local = {number: index for number, index in state["local"]}  # noqa: C416 - lists become pairs
+        for version, dimension, value, first_ms, last_ms, ring in state["series"]:
+            series = self._begin((version, dimension, value), Ring.load(self.windows, self._capacity, ring))
+            series.first_ms, series.last_ms = first_ms, last_ms
+        for stood, *columns in state["waiting"]:
+            changes = Changes(*(np.frombuffer(column, np.int64) for column in columns))
+            if len({len(column) for column in changes}) > 1:
+                raise ValueError("the columns of what waits for its step do not belong together")
+            self._waiting.append((stood, changes))
+
+    def _count(self, changes: Changes, names: Names, pane_ms: int) -> None:
+        end = changes.pane * pane_ms // self.windows.step_ms * self.windows.step_ms + self.windows.step_ms
+        actual, predicted = changes.code >> SHIFT, changes.code & UNLABELLED
+        self._learn(np.concatenate((actual[actual != UNLABELLED], predicted)), names)
+        order = np.lexsort((end, changes.group))
+        group, end = changes.group[order], end[order]
+        actual, predicted, n = actual[order], predicted[order], changes.n[order]
+        cuts = np.flatnonzero((group[1:] != group[:-1]) | (end[1:] != end[:-1])) + 1
+        for begin, stop in zip([0, *cuts.tolist()], [*cuts.tolist(), len(n)], strict=True):
+            delta = self._delta(actual[begin:stop], predicted[begin:stop], n[begin:stop])
+            for series in self._series_of(int(group[begin]), names):
+                series.ring.add(int(end[begin]), delta)
+
+    def _delta(self, actual: Ints, predicted: Ints, n: Ints) -> Ints:
+        delta = np.zeros((self._capacity, COLUMNS), np.int64)
+        for a, p, count in zip(actual.tolist(), predicted.tolist(), n.tolist(), strict=True):
+            column = self._local[p]
+            delta[column, OF_CLASS] += count
+            if a != UNLABELLED:
+                row = self._local[a]
+                delta[row, SUPPORT] += count
+                delta[column, PREDICTED] += count
+                if a == p:
+                    delta[row, HITS] += count
+        return delta
+
+    def _learn(self, numbers: Ints, names: Names) -> None:
+        """Number classes that were not seen before, by name."""
+        new = sorted((names.classes[c], c) for c in np.unique(numbers).tolist() if c not in self._local)
+        for name, number in new:
+            self._local[number] = len(self.classes)
+            self.classes.append(name)
+        if len(self.classes) > self._capacity:
+            while len(self.classes) > self._capacity:
+                self._capacity *= 2
+            for series in self.series.values():
+                series.ring.grow(self._capacity)
+
+    def _series_of(self, group: int, names: Names) -> list[Series]:
+        version = names.lines[names.line_of[group]].version
+        values = ((d, names.series[d][names.series_of[d][group]][1]) for d in self.dimensions)
+        keys = [(version, "", ""), *((version, names.dimensions[d], value) for d, value in values)]
+        found = []
+        for key in keys:
+            series = self.series.get(key)
+            if series is None and (not key[1] or len(self.series) < MOST_SERIES):
+                series = self._begin(key, Ring(self.windows, self._capacity, self.t))
+            if series is not None:
+                found.append(series)
+        return found
+
+    def _begin(self, key: SeriesKey, ring: Ring) -> Series:
+        segment = (key[1], key[2]) if key[1] else None
+        series = self.series[key] = Series(self.model, key[0], segment, self.classes, ring)
+        return series
+
+    def _end(self, time_ms: int) -> int:
+        """The end of the step that holds a time."""
+        return time_ms // self.windows.step_ms * self.windows.step_ms + self.windows.step_ms
+
+
+def by_model(changes: Changes, names: Names) -> dict[str, Changes]:
+    """The changes of confusion tables, by model."""
+    table = changes.code < FIRST_DETAIL
+    if not table.all():
+        changes = Changes(*(column[table] for column in changes))
+    if not len(changes.n):
+        return {}
+    lines = np.array(names.line_of, np.int64)[changes.group]
+    models = sorted({names.lines[line].model for line in np.unique(lines).tolist()})
+    if len(models) == 1:
+        return {models[0]: changes}
+    number = {model: i for i, model in enumerate(models)}
+    of_line = np.array([number.get(line.model, -1) for line in names.lines], np.int64)[lines]
+    return {model: Changes(*(column[of_line == i] for column in changes)) for model, i in number.items()}

@@ -1,0 +1,209 @@
+"""Counts of one series by step, pooled over windows that move with the steps; long ones by whole hours.
+
+    steps   |  |  |  |##|##|##|  |  |     `#` a window of three steps that ends at t; what lies behind t waits
+    hours   |           |###########|     periods of days are pooled by whole hours: 28 d of steps would be 8,064
+
+Corrections change the steps and hours they belong to, and with them every later sum; nothing that was judged.
+Invariant: a sum is the sum of the kept steps (hours) inside it; integers, so that it does not matter how it came to be.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.alerts.rules.model import DAY, HOUR
+from streams.ledger.spec import NO_TIME
+
+Ints = NDArray[np.int64]
+
+SUPPORT, HITS, PREDICTED, OF_CLASS = range(4)
+COLUMNS = 4
+
+WEEK_MS = 7 * DAY
+"""What is usual is taken from so long before."""
+
+
+class Windows(NamedTuple):
+    """Which sums a ring keeps, ms: `steps` of whole steps, `periods` of whole hours; hours are kept for `hours_ms`."""
+
+    step_ms: int
+    steps: tuple[int, ...]
+    periods: tuple[int, ...]
+    hours_ms: int
+
+    @property
+    def steps_ms(self) -> int:
+        """How long steps are kept."""
+        return max((*self.steps, HOUR, self.step_ms))
+
+
+class Coverage:
+    """Predictions and labels, as two running numbers."""
+
+    __slots__ = ("labelled", "predictions")
+
+    def __init__(self, predictions: int = 0, labelled: int = 0) -> None:
+        self.predictions, self.labelled = predictions, labelled
+
+    def add(self, predictions: int, labelled: int) -> None:
+        """Count more, or with negative numbers less."""
+        self.predictions += predictions
+        self.labelled += labelled
+
+
+class Ring:
+    """The counts of one series; `t` is the end of its newest step, ms. Arrays are of shape (capacity, 4)."""
+
+    def __init__(self, windows: Windows, capacity: int, t: int) -> None:
+        self.t = t
+        self.windows = windows
+        self.sums = {w: np.zeros((capacity, COLUMNS), np.int64) for w in windows.steps}
+        self.periods = {p: np.zeros((capacity, COLUMNS), np.int64) for p in windows.periods}
+        self.hours: dict[int, Ints] = {}  # by start
+        self.settled = {w: Coverage() for w in windows.steps}  # as each step was when it settled
+        self.week = Coverage()
+        self._capacity = capacity
+        self._steps: dict[int, NDArray[np.int32]] = {}  # by end
+        self._settled: dict[int, tuple[int, int]] = {}
+        self._settled_hours: dict[int, Coverage] = {}
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is counted in any step or hour that is kept or waits."""
+        return not self._steps and not self.hours
+
+    @property
+    def settled_hours(self) -> int:
+        """In how many hours of the last week something had settled."""
+        return len(self._settled_hours)
+
+    def newest(self) -> Ints | None:
+        """The step that ends at `t`; None where it has no counts."""
+        step = self._steps.get(self.t)
+        return None if step is None else step.astype(np.int64)
+
+    def grow(self, capacity: int) -> None:
+        """Make room for more classes."""
+        more = ((0, capacity - self._capacity), (0, 0))
+        for arrays in (self.sums, self.periods, self.hours):
+            arrays.update({key: np.pad(array, more) for key, array in arrays.items()})
+        self._steps = {end: np.pad(step, more) for end, step in self._steps.items()}
+        self._capacity = capacity
+
+    def add(self, end: int, delta: Ints) -> None:
+        """Count a change of the step that ends at a time, before or behind `t`."""
+        if end > self.t - self.windows.steps_ms:
+            step = self._steps.get(end)
+            if step is None:
+                self._steps[end] = delta.astype(np.int32)
+            else:
+                step += delta.astype(np.int32)
+        if end > self.t:
+            return  # it counts when its step comes
+        for window, total in self.sums.items():
+            if end > self.t - window:
+                np.add(total, delta, out=total)
+        hour, now = self._hour(end), self._hour(self.t)
+        if hour > now - self.windows.hours_ms:
+            self._add_to_hour(hour, delta)
+        for period, total in self.periods.items():
+            if hour > now - period:
+                np.add(total, delta, out=total)
+
+    def step(self) -> None:
+        """Move on by one step."""
+        before, self.t = self.t, self.t + self.windows.step_ms
+        if self._hour(before) != self._hour(self.t):
+            self._turn_hour()
+        entering = self._steps.get(self.t)
+        for window, total in self.sums.items():
+            leaving = self._steps.get(self.t - window)
+            if leaving is not None:
+                np.subtract(total, leaving, out=total)
+            gone = self._settled.get(self.t - window)
+            if gone is not None:
+                self.settled[window].add(-gone[0], -gone[1])
+        if entering is not None:
+            for total in (*self.sums.values(), *self.periods.values()):
+                np.add(total, entering, out=total)
+            self._add_to_hour(self._hour(self.t), entering)
+            self._settle(int(entering[:, OF_CLASS].sum()), int(entering[:, SUPPORT].sum()))
+        self._steps.pop(self.t - self.windows.steps_ms, None)
+        self._settled.pop(self.t - self.windows.steps_ms, None)
+
+    def dump(self) -> dict[str, object]:
+        """What the sums follow from, as bytes."""
+        return {
+            "t": self.t,
+            "steps": [[end, step.tobytes()] for end, step in self._steps.items()],
+            "hours": [[start, hour.tobytes()] for start, hour in self.hours.items()],
+            "settled": [[end, *pair] for end, pair in self._settled.items()],
+            "settled_hours": [[start, c.predictions, c.labelled] for start, c in self._settled_hours.items()],
+        }
+
+    @classmethod
+    def load(cls, windows: Windows, capacity: int, state: Mapping[str, Any]) -> "Ring":
+        """A ring of other or the same windows from what `dump` gave. Raises ValueError when it is damaged."""
+        ring = cls(windows, capacity, int(state["t"]))
+        oldest_step, oldest_hour = ring.t - windows.steps_ms, ring._hour(ring.t) - windows.hours_ms
+        for end, data in state["steps"]:
+            if end > oldest_step:
+                ring._steps[end] = np.frombuffer(data, np.int32).reshape(capacity, COLUMNS).copy()
+        for start, data in state["hours"]:
+            if start > oldest_hour:
+                ring.hours[start] = np.frombuffer(data, np.int64).reshape(capacity, COLUMNS).copy()
+        ring._settled = {end: (n, labelled) for end, n, labelled in state["settled"] if end > oldest_step}
+        ring._settled_hours = {start: Coverage(n, labelled) for start, n, labelled in state["settled_hours"]}
+        ring._add_up()
+        return ring
+
+    def _add_up(self) -> None:
+        for window, total in self.sums.items():
+            inside = range(self.t - window + self.windows.step_ms, self.t + 1, self.windows.step_ms)
+            _sum_into(total, (self._steps[end] for end in inside if end in self._steps))
+            for end in inside:
+                if end in self._settled:
+                    self.settled[window].add(*self._settled[end])
+        now = self._hour(self.t)
+        for period, total in self.periods.items():
+            _sum_into(total, (hour for start, hour in self.hours.items() if start > now - period))
+        for coverage in self._settled_hours.values():
+            self.week.add(coverage.predictions, coverage.labelled)
+
+    def _turn_hour(self) -> None:
+        now = self._hour(self.t)
+        for period, total in self.periods.items():
+            leaving = self.hours.get(now - period)
+            if leaving is not None:
+                np.subtract(total, leaving, out=total)
+        self.hours.pop(now - self.windows.hours_ms, None)
+        gone = self._settled_hours.pop(now - WEEK_MS, None)
+        if gone is not None:
+            self.week.add(-gone.predictions, -gone.labelled)
+
+    def _settle(self, predictions: int, labelled: int) -> None:
+        self._settled[self.t] = predictions, labelled
+        for coverage in (*self.settled.values(), self.week):
+            coverage.add(predictions, labelled)
+        hour = self._hour(self.t)
+        if hour not in self._settled_hours:
+            self._settled_hours[hour] = Coverage()
+        self._settled_hours[hour].add(predictions, labelled)
+
+    def _add_to_hour(self, start: int, delta: NDArray[np.int32] | Ints) -> None:
+        hour = self.hours.get(start)
+        if hour is None:
+            self.hours[start] = delta.astype(np.int64)
+        else:
+            hour += delta
+
+    def _hour(self, end: int) -> int:
+        """The start of the hour in which the step that ends at a time begins."""
+        return NO_TIME if end == NO_TIME else (end - self.windows.step_ms) // HOUR * HOUR
+
+
+def _sum_into(total: Ints, parts: Iterable[NDArray[np.int32] | Ints]) -> None:
+    for part in parts:
+        np.add(total, part, out=total)

@@ -1,0 +1,101 @@
+"""What rules see of one model version (and one segment value): counts by class, pooled over windows that end at `t`."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from streams.alerts.evidence.ring import HITS, OF_CLASS, PREDICTED, SUPPORT, Ints, Ring
+
+SEEN_HOURS = 24
+"""Before the labels of so many hours have settled nobody knows how complete they usually are."""
+
+
+class Counts(NamedTuple):
+    """Counts by class, each of shape (K,)."""
+
+    support: Ints  # labelled predictions of which it is the true class
+    hits: Ints  # those of them that say so
+    predicted: Ints  # labelled predictions that say it
+    of_class: Ints  # all predictions that say it
+
+    @property
+    def predictions(self) -> int:
+        """All predictions."""
+        return int(self.of_class.sum())
+
+    @property
+    def labelled(self) -> int:
+        """Those with a label."""
+        return int(self.support.sum())
+
+
+class Hours(NamedTuple):
+    """Counts by hour and class: `start` of shape (H,), ms, ascending; the others (H, K)."""
+
+    start: Ints
+    support: Ints
+    hits: Ints
+    predicted: Ints
+    of_class: Ints
+
+
+class Completeness(NamedTuple):
+    """How many predictions had a label when their steps settled; `usual` is the share of them that usually have.
+
+    `usual` is None where it is not known: less than a day of predictions before the window.
+    """
+
+    predictions: int
+    labelled: int
+    usual: float | None
+
+
+class Series:
+    """One model version, all of it (`segment` None) or one value of a dimension; `classes` are those of the model."""
+
+    def __init__(
+        self, model: str, version: str, segment: tuple[str, str] | None, classes: list[str], ring: Ring
+    ) -> None:
+        self.model, self.version, self.segment = model, version, segment
+        self.classes = classes
+        self.ring = ring
+        self.first_ms = 0  # end of the first step with predictions, 0 before it
+        self.last_ms = 0  # end of the last one that was judged
+
+    @property
+    def t(self) -> int:
+        """The end of the newest step, ms."""
+        return self.ring.t
+
+    def pooled(self, window_ms: int) -> Counts:
+        """The counts in `(t - window, t]`. Raises KeyError for a window that nobody asked for beforehand."""
+        return self._counts(self.ring.sums[window_ms])
+
+    def period(self, period_ms: int) -> Counts:
+        """The counts of the hours of a period up to the present one. Raises KeyError as `pooled` does."""
+        return self._counts(self.ring.periods[period_ms])
+
+    def newest(self) -> Counts:
+        """The counts of the newest step alone."""
+        step = self.ring.newest()
+        return self._counts(np.zeros((len(self.classes), 4), np.int64) if step is None else step)
+
+    def hours(self, from_ms: int, to_ms: int) -> Hours:
+        """The hours with any count that begin in `[from, to)`; the newest may not be over."""
+        starts = sorted(start for start in self.ring.hours if from_ms <= start < to_ms)
+        k = len(self.classes)
+        table = np.stack([self.ring.hours[s][:k] for s in starts]) if starts else np.zeros((0, k, 4), np.int64)
+        columns = (table[:, :, column] for column in (SUPPORT, HITS, PREDICTED, OF_CLASS))
+        return Hours(np.array(starts, np.int64), *columns)
+
+    def completeness(self, window_ms: int) -> Completeness:
+        """The labels of a window as its steps settled, and what is usual in the week before it."""
+        inside, week = self.ring.settled[window_ms], self.ring.week
+        before = week.predictions - inside.predictions
+        hours = self.ring.settled_hours - window_ms // 3_600_000
+        usual = (week.labelled - inside.labelled) / before if before > 0 and hours >= SEEN_HOURS else None
+        return Completeness(inside.predictions, inside.labelled, usual)
+
+    def _counts(self, table: Ints) -> Counts:
+        k = len(self.classes)
+        return Counts(table[:k, SUPPORT], table[:k, HITS], table[:k, PREDICTED], table[:k, OF_CLASS])
