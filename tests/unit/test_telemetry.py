@@ -113,6 +113,17 @@ def test_one_series_is_dropped_by_its_labels() -> None:
     assert 'partition="2"' in page
 
 
+def test_a_level_without_labels_is_shown_from_its_first_value_until_it_is_dropped() -> None:
+    telemetry = Telemetry()
+    assert "quality_join_held_limit_bytes" not in telemetry.page().decode()
+    telemetry.drop(Level.HELD_LIMIT)
+    for value in (7, 8):
+        telemetry.set(Level.HELD_LIMIT, value)
+    assert "\nquality_join_held_limit_bytes 8.0\n" in telemetry.page().decode()
+    telemetry.drop(Level.HELD_LIMIT)
+    assert "quality_join_held_limit_bytes" not in telemetry.page().decode()
+
+
 def test_two_workers_in_one_process_do_not_share_numbers() -> None:
     first, second = Telemetry(), Telemetry()
     first.count(Count.EVENTS, kind="label")

@@ -117,7 +117,9 @@ class JoinStage:
                 if p in self._parts:
                     self._parts[p].ready = False
                     self._parts[p].left_s = self._clock_s()
-                self._telemetry.drop_partition(p, (Level.WATERMARK_LAG, Level.HELD_ROWS, Level.HELD_BYTES))
+                self._telemetry.drop_partition(
+                    p, (Level.WATERMARK_LAG, Level.WATERMARK_TIME, Level.HELD_ROWS, Level.HELD_BYTES)
+                )
                 self._telemetry.drop_partition(p, (Level.CHECKPOINT_TIME, Level.CHECKPOINT_BYTES), stage="join")
 
     def lost_rows(self, tp: TopicPartitionKey, wanted: int, low: int) -> None:
@@ -250,6 +252,7 @@ class JoinStage:
         telemetry.set(Level.HELD_BYTES, _bytes(join), partition=p)
         if join.watermark != NO_TIME:
             telemetry.set(Level.WATERMARK_LAG, (self._clock_ms() - join.watermark) / 1000, partition=p)
+            telemetry.set(Level.WATERMARK_TIME, join.watermark / 1000, partition=p)
         telemetry.count(Count.FLUSHES, partition=p)
 
     def _status(self, join: Join) -> dict[str, object]:
