@@ -18,6 +18,7 @@ from streams.quality.counts.ahead import Ahead
 from streams.quality.counts.inbox import Inbox
 from streams.quality.counts.names import Names
 from streams.quality.counts.shares import Shares
+from streams.quality.listener import Listener
 from streams.quality.rows import Moment, OutputRow
 from streams.quality.samples import Candidates
 from streams.quality.spec import QualitySpec
@@ -31,7 +32,7 @@ STATE_FORMAT = 3
 class Judge:
     """Folds one tallies partition. `position` is the offset of the next record."""
 
-    def __init__(self, spec: QualitySpec, partition: int) -> None:
+    def __init__(self, spec: QualitySpec, partition: int, listener: Listener | None = None) -> None:
         self.spec = spec
         self.partition = partition
         self.position = 0
@@ -41,7 +42,9 @@ class Judge:
         self._analyst = Analyst(spec, self._names)
         self._ahead = Ahead(spec, self._names)
         self._candidates = Candidates(spec, self._names)
-        self._windows = Windows(spec, self._names, Judging(self._analyst, self._ahead, self._candidates))
+        self._listener = listener
+        tell = None if listener is None else listener.settled
+        self._windows = Windows(spec, self._names, Judging(self._analyst, self._ahead, self._candidates, tell))
         self._watermarks = [NO_TIME] * spec.ledger_partitions
         self._missing = set(range(spec.ledger_partitions))
 
@@ -64,6 +67,8 @@ class Judge:
             )
         if stood > self._windows.watermark:
             self._ahead.take(stood, changes)
+        if self._listener is not None:
+            self._listener.counted(stood, changes, self._names)
         self._watermarks[partition] = max(stood, chunks[-1].watermark)
         self._missing.discard(partition)
         if self._missing:
@@ -97,14 +102,16 @@ class Judge:
         }
 
     @classmethod
-    def load(cls, spec: QualitySpec, partition: int, state: Mapping[str, Any]) -> Self:
+    def load(
+        cls, spec: QualitySpec, partition: int, state: Mapping[str, Any], listener: Listener | None = None
+    ) -> Self:
         """The state that `dump` gave; the tables of the windows are added up anew from the shares.
 
         Raises ValueError when it is damaged, of another format, or of another spec or partition.
         """
         if cls._spec_of(partition, state) != spec:
             raise ValueError("a state of windows, times or bounds that are not the configured ones")
-        judge = cls(spec, partition)
+        judge = cls(spec, partition, listener)
         with _sound():
             judge._take_over(state)
             judge._analyst.load(state["analyst"], spec)
@@ -112,7 +119,9 @@ class Judge:
         return judge
 
     @classmethod
-    def adopt(cls, spec: QualitySpec, partition: int, state: Mapping[str, Any]) -> Self:
+    def adopt(
+        cls, spec: QualitySpec, partition: int, state: Mapping[str, Any], listener: Listener | None = None
+    ) -> Self:
         """A judge of other windows, expected classes or bounds that goes on from the state that `dump` gave.
 
         The next round writes every window that can still change; one of which the old spec had forgotten a pane is
@@ -123,7 +132,7 @@ class Judge:
         old = cls._spec_of(partition, state)
         if not old.counts_alike(spec):
             raise ValueError("a state of another ledger, of other panes, times or dimensions")
-        judge = cls(spec, partition)
+        judge = cls(spec, partition, listener)
         with _sound():
             judge._take_over(state)
             judge._analyst.load(state["analyst"], old)

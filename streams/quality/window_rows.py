@@ -3,7 +3,7 @@
 What is judged is judged here, too, whether or not rows are built: the state must move the same.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from streams.ledger.cells import CellKind
@@ -21,6 +21,7 @@ from streams.quality.counts.table import Delta, changed_classes, margins_of
 from streams.quality.counts.views import OTHER, View, nothing, views
 from streams.quality.delay_rows import delay_bins, places
 from streams.quality.drift.finding import Finding, Kind, Level
+from streams.quality.listener import Settled
 from streams.quality.lives import Key, Life
 from streams.quality.measures.calibration import calibration_bins, emptied_bin
 from streams.quality.measures.groups import GroupMeasures, compare_groups
@@ -56,11 +57,12 @@ class Turn(NamedTuple):
 
 
 class Judging(NamedTuple):
-    """What windows are judged with, besides their own counts."""
+    """What windows are judged with, besides their own counts, and who hears of it."""
 
     analyst: Analyst
     ahead: Ahead
     candidates: Candidates
+    tell: Callable[[Settled], None] | None = None
 
 
 class WindowRows:
@@ -70,7 +72,7 @@ class WindowRows:
         self, spec: QualitySpec, names: Names, judging: Judging, key: Key, life: Life, turn: Turn, moment: Moment
     ) -> None:
         self._spec, self._names, self._analyst, self._life, self._turn = spec, names, judging.analyst, life, turn
-        self._candidates = judging.candidates
+        self._candidates, self._tell = judging.candidates, judging.tell
         number, w, start = key
         self._place, self._start = (number, w), start
         window = spec.windows[w]
@@ -148,6 +150,10 @@ class WindowRows:
     def _judge(self, segment: str, counts: Counted) -> list[Finding]:
         findings = self._analyst.judge(self._place, segment, self._start, self._end, counts)
         self._blame(segment, findings)
+        if self._tell is not None:
+            line, at = self._line, self._at
+            of = (line.model, line.version, segment, at.window, self._start, self._end)
+            self._tell(Settled(*of, counts, tuple(findings)))
         return findings
 
     def _blame(self, segment: str, findings: list[Finding]) -> None:
