@@ -79,6 +79,8 @@ class Judge:
         self._shares.free(moment.watermark)
         self._ahead.forget(moment.watermark)
         self._candidates.forget(moment.watermark)
+        if self._listener is not None:
+            self._listener.closed(moment.watermark, self._names)
         return rows
 
     def dump(self) -> dict[str, object]:

@@ -32,3 +32,6 @@ class Listener(Protocol):
 
     def settled(self, window: Settled) -> None:
         """A window was judged in this round."""
+
+    def closed(self, watermark: int, names: Names) -> None:
+        """A round is over, and all that settled in it was told. `watermark` in ms."""
