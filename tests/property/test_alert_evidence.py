@@ -1,0 +1,99 @@
+"""Counts by step: the rolling sums are the sums of the steps inside, whatever came late, grew or was reloaded."""
+
+from collections import defaultdict
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.alerts.evidence.ring import COLUMNS, OF_CLASS, SUPPORT, WEEK_MS, Ring, Windows
+from streams.alerts.evidence.series import Series
+from streams.alerts.rules.model import HOUR
+
+STEP = 30 * 60_000
+WINDOWS = Windows(STEP, (STEP, HOUR, 3 * HOUR), (24 * HOUR,), 30 * HOUR)
+
+adds = st.tuples(st.just("add"), st.integers(-8, 3), st.integers(0, 5), st.integers(1, 9))
+moves = st.tuples(st.just("step"), st.just(0), st.just(0), st.just(0))
+grows = st.tuples(st.just("grow"), st.just(0), st.just(0), st.just(0))
+reloads = st.tuples(st.just("reload"), st.just(0), st.just(0), st.just(0))
+histories = st.lists(st.one_of(adds, adds, moves, moves, moves, grows, reloads), max_size=120)
+
+
+class Naive:
+    """Every change, kept; sums anew each time."""
+
+    def __init__(self) -> None:
+        self.steps: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+        self.settled: dict[int, int] = {}
+
+    def pooled(self, begin: int, end: int, c: int) -> int:
+        return sum(by_class[c] for at, by_class in self.steps.items() if begin < at <= end)
+
+
+@settings(max_examples=150, deadline=None)
+@given(histories)
+def test_every_sum_is_that_of_the_steps_inside(history: list[tuple[str, int, int, int]]) -> None:
+    t, capacity = 100 * HOUR, 8
+    ring, naive = Ring(WINDOWS, capacity, t), Naive()
+    for kind, offset, c, n in history:
+        if kind == "add":
+            end = t + offset * STEP
+            if end <= t - WINDOWS.steps_ms:
+                continue
+            delta = np.zeros((capacity, COLUMNS), np.int64)
+            delta[c, OF_CLASS] = n
+            naive.steps[end][c] += n
+            ring.add(end, delta)
+        elif kind == "step":
+            ring.step()
+            t += STEP
+            naive.settled[t] = sum(naive.steps[t].values()) if t in naive.steps else 0
+        elif kind == "grow":
+            capacity = min(capacity * 2, 32)
+            ring.grow(capacity)
+        else:
+            ring = Ring.load(WINDOWS, capacity, ring.dump())
+        assert ring.t == t
+        for window in WINDOWS.steps:
+            got = ring.sums[window][:6, OF_CLASS].tolist()
+            assert got == [naive.pooled(t - window, t, c) for c in range(6)]
+            settled = sum(n for at, n in naive.settled.items() if t - window < at <= t)
+            assert ring.settled[window].predictions == settled
+        hour = (t - STEP) // HOUR * HOUR
+        expected = [naive.pooled(hour - 23 * HOUR, t, c) for c in range(6)]
+        assert ring.periods[24 * HOUR][:6, OF_CLASS].tolist() == expected
+
+
+def test_completeness_is_that_of_the_week_before_the_window_and_unknown_under_a_day() -> None:
+    ring = Ring(WINDOWS, 8, 0)
+    series = Series("m", "1", None, ["a", "b"], ring)
+    delta = np.zeros((8, COLUMNS), np.int64)
+    delta[0, OF_CLASS], delta[0, SUPPORT] = 10, 6
+    seen = []
+    for n in range(1, 101):
+        if n > 98:
+            delta[0, SUPPORT] = 1
+        ring.add(n * STEP, delta)
+        ring.step()
+        seen.append(series.completeness(HOUR))
+    assert seen[40].usual is None  # after 20 hours
+    assert seen[60] == (20, 12, 0.6)
+    assert seen[-1] == (20, 2, 0.6)
+    late = np.zeros((8, COLUMNS), np.int64)
+    late[0, SUPPORT] = 5
+    ring.add(ring.t, late)
+    assert series.completeness(HOUR) == (20, 2, 0.6), "what comes later was not there when the step settled"
+    assert int(series.pooled(HOUR).support[0]) == 7, "and counts from now on"
+
+
+def test_what_is_older_than_the_hours_that_are_kept_is_forgotten() -> None:
+    ring = Ring(WINDOWS, 8, 0)
+    delta = np.zeros((8, COLUMNS), np.int64)
+    delta[0, OF_CLASS] = 1
+    ring.add(STEP, delta)
+    for _ in range(WEEK_MS // STEP + 100):
+        ring.step()
+    assert ring.empty
+    assert ring.week.predictions == 0
+    assert not any(total.any() for total in (*ring.sums.values(), *ring.periods.values()))
