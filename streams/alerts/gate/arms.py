@@ -1,0 +1,231 @@
+"""The gate over two versions of a model: judged at each step, decided once.
+
+What a decision is worth later:
+
+- A `pass` stands. A test that is valid at every look may stop at the first crossing, and a body that wavers between
+  pass and inconclusive helps nobody. It is still looked at until `max_duration`: a later `fail` replaces it, since the
+  bound on a wrong `fail` also holds over all looks together.
+- A `fail` is final, and the gate is closed. So is one that has seen `max_duration` without an answer: it stays
+  inconclusive, and a person decides.
+- The body of a decision is that of the step that made it, also when labels are corrected later.
+- The rule asks another question (margin, alpha, test ...): that is another gate, and begins anew on the same events.
+
+Planned tests (`fixed`, `obf:N`) look at equal shares of `max_duration` after the first shared hour, and only then.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from streams.alerts.evidence.series import Hours, Series
+from streams.alerts.gate import reasons
+from streams.alerts.gate.body import Body, Evaluation, gate_body
+from streams.alerts.gate.comparison import Comparison, GateVerdict, Paired, Terms, compare
+from streams.alerts.gate.overlap import Overlap, overlap
+from streams.alerts.gate.sequential import parse_test
+from streams.alerts.instance import Labels, digest, labels_of
+from streams.alerts.rules.model import DAY, HOUR, Canary
+from streams.alerts.verdict import Evidence, Judgement, Policy, Verdict
+from streams.ledger.times import rfc3339
+
+KEPT_MS = 28 * DAY
+"""How far back the hours of a series go."""
+
+USUAL_WINDOW_MS = HOUR
+"""The window of `Series.completeness` that a gate asks for; it must be registered."""
+
+POLICY = Policy(for_ms=0, keep_firing_ms=0)
+"""A failed gate is an alert at once: the test has waited long enough."""
+
+Pairs = Mapping[str, tuple[int, int, int, int]]
+"""By true class: events that both versions got right, only the candidate, only the baseline, neither."""
+
+
+class GateState(msgspec.Struct):
+    """What is remembered of a pair of versions. `start` is the first shared hour, times ms, 0 without."""
+
+    question: str = ""  # the terms that the verdict is about
+    start: int = 0
+    look: int = 0  # the last planned look that was taken
+    verdict: str = ""  # of the body; "" before there was one
+    closed: bool = False
+    t: int = 0  # the step that the body is of
+    settled_at: int = 0
+    body: Body | None = None
+
+
+class GateResult(NamedTuple):
+    """What the gate says now. `is_new` says that `body` is another one than before, so that a row is due."""
+
+    verdict: GateVerdict
+    body: Body
+    t: int
+    settled_at: int
+    is_new: bool
+
+
+def judge_gate(
+    canary: Canary,
+    candidate: str,
+    baseline: str,
+    candidate_series: Series,
+    baseline_series: Series,
+    t: int,
+    settle_ms: int,
+    state: GateState,
+    pairs: Pairs | None = None,
+) -> GateResult:
+    """Judge one pair of versions at the step that ends at `t`; `state` is brought up to date.
+
+    `pairs` are for a shadow gate, over the hours since `state.start`; without them it takes the arms as independent,
+    and says so. Raises ValueError for a test that does not exist.
+    """
+    question = _question(canary)
+    if state.question != question:
+        state.question, state.look, state.verdict, state.closed, state.body = question, 0, "", False, None
+    if not state.closed:
+        found, is_last = _evaluate(canary, (candidate, baseline), candidate_series, baseline_series, t, state, pairs)
+        if found is not None:
+            _take(canary, state, found, settle_ms, is_last=is_last)
+    body = state.body
+    assert body is not None  # noqa: S101 - the first evaluation always counts
+    return GateResult(GateVerdict(state.verdict), body, state.t, state.settled_at, is_new=state.t == t)
+
+
+def gate_judgement(canary: Canary, result: GateResult) -> Judgement:
+    """What a gate means for its alert: a fail fires, a pass is clear, anything else says nothing."""
+    verdicts = {GateVerdict.FAIL: Verdict.BREACH, GateVerdict.PASS: Verdict.CLEAR}
+    verdict = verdicts.get(result.verdict, Verdict.HOLD)
+    body = result.body
+    evidence: Evidence = {
+        "n": sum(c["n"] for c in body["classes"]),
+        "n_base": sum(c["n_base"] for c in body["classes"]),
+        "value": body["candidate"]["balanced_accuracy"],
+        "baseline": body["baseline"]["version"],
+        "baseline_value": body["baseline"]["balanced_accuracy"],
+        "delta": body["delta"],
+        "lower95": body["lower"],
+        "upper95": body["upper"],
+        "threshold": -canary.margin,
+        "vetoes": ", ".join(c["class"] for c in body["classes"] if c["veto"]) or None,
+        "reason": body["reason"],
+    }
+    support = sum(c["n"] for c in body["classes"]) if verdict is Verdict.CLEAR else 0
+    severity = canary.severity if verdict is Verdict.BREACH else None
+    return Judgement(verdict, POLICY, severity, None, support, evidence)
+
+
+def gate_labels(model: str, candidate: str) -> Labels:
+    """The identity of a gate's alert, besides its rule: the version that is at fault."""
+    return labels_of(model=model, version=candidate)
+
+
+def _evaluate(
+    canary: Canary,
+    versions: tuple[str, str],
+    own: Series,
+    base: Series,
+    t: int,
+    state: GateState,
+    pairs: Pairs | None,
+) -> tuple[Evaluation | None, bool]:
+    """The evaluation that is due at `t`, None between planned looks; and whether it is the last of the gate."""
+    plan = parse_test(canary.test)
+    kept = _kept(own, t), _kept(base, t)
+    begin = state.start or None
+    shared = overlap(*kept, HOUR, None if begin is None else (begin, begin + canary.max_duration_ms))
+    if begin is None and shared.start is not None:
+        begin = state.start = shared.start
+        shared = overlap(*kept, HOUR, (begin, begin + canary.max_duration_ms))
+    is_last = begin is not None and t >= begin + canary.max_duration_ms
+    terms = Terms(canary.margin, canary.class_margin, canary.alpha, canary.min_support, plan)
+    waits = ""
+    if plan.looks:
+        span = canary.max_duration_ms // plan.looks
+        due = 0 if begin is None else min((t - begin) // span, plan.looks)
+        if due > state.look:
+            state.look = due
+            terms = terms._replace(look=due)
+        elif state.verdict and due:
+            return None, is_last
+        elif begin is not None:
+            waits = reasons.not_looked(due + 1, plan.looks, rfc3339(begin + (due + 1) * span))
+    return _said(canary, versions, shared, terms, t, _usual(own, base), pairs, waits), is_last
+
+
+def _said(
+    canary: Canary,
+    versions: tuple[str, str],
+    shared: Overlap,
+    terms: Terms,
+    t: int,
+    usual: float | None,
+    pairs: Pairs | None,
+    waits: str,
+) -> Evaluation:
+    """One evaluation of what two versions share; `waits` says why nothing is decided yet, "" when it may be."""
+    is_shadow = canary.design == "shadow"
+    paired = _paired(shared.classes, pairs) if is_shadow and pairs is not None else None
+    arms = shared.arms if paired is None else paired.arms(shared.classes)
+    result = compare(arms, terms, paired, shared.deff)
+    why = reasons.reason(result, terms)
+    if is_shadow and paired is None and result.delta is not None:
+        why += reasons.ASSUMED_INDEPENDENT
+    shares = [arm.completeness for arm in (shared.candidate, shared.baseline)]
+    completeness = None if shares[0] is None or shares[1] is None else min(shares[0], shares[1])
+    if shared.start is None:
+        why = reasons.NOTHING_SHARED
+    elif waits:
+        result, why = _withheld(result), waits
+    elif result.delta is not None:
+        missing = reasons.incomplete(shared.candidate, shared.baseline, usual, canary.ready)
+        if missing is not None:
+            result, why = result._replace(verdict=GateVerdict.INCONCLUSIVE), missing
+    end = None if shared.end is None else min(shared.end, t)
+    return Evaluation(*versions, t, shared.start, end, completeness, result, why)
+
+
+def _take(canary: Canary, state: GateState, found: Evaluation, settle_ms: int, *, is_last: bool) -> None:
+    """Let an evaluation count, or leave what was decided."""
+    verdict = found.comparison.verdict
+    decided = state.verdict == GateVerdict.PASS
+    state.closed = is_last or verdict is GateVerdict.FAIL
+    if decided and verdict is not GateVerdict.FAIL:
+        return
+    if is_last and verdict is GateVerdict.INCONCLUSIVE:
+        found = found._replace(reason=reasons.undecided(canary.max_duration_ms, found.reason))
+    state.verdict, state.t, state.settled_at = verdict.value, found.t, found.t + settle_ms
+    state.body = gate_body(canary, found)
+
+
+def _kept(series: Series, t: int) -> tuple[list[str], Hours]:
+    return series.classes, series.hours(t - KEPT_MS, t)
+
+
+def _usual(own: Series, base: Series) -> float | None:
+    """The share of predictions that usually have a label when their step settles: as the baseline knows it."""
+    for series in (base, own):
+        usual = series.completeness(USUAL_WINDOW_MS).usual
+        if usual is not None:
+            return usual
+    return None
+
+
+def _paired(classes: tuple[str, ...], pairs: Pairs) -> Paired:
+    table = np.array([pairs.get(name, (0, 0, 0, 0)) for name in classes], np.int64).reshape(-1, 4)
+    return Paired(table[:, 0], table[:, 1], table[:, 2], table[:, 3])
+
+
+def _withheld(result: Comparison) -> Comparison:
+    """What may be shown before a planned look: the counts and recalls, and nothing that a test says."""
+    classes = tuple(c._replace(veto=False) for c in result.classes)
+    return result._replace(verdict=GateVerdict.INCONCLUSIVE, lower=None, upper=None, classes=classes)
+
+
+def _question(canary: Canary) -> str:
+    return digest(
+        f"{canary.metric}|{canary.margin!r}|{canary.class_margin!r}|{canary.alpha!r}|{canary.test}|{canary.design}|"
+        f"{canary.min_support}|{canary.max_duration_ms}|{canary.ready!r}"
+    )
