@@ -4,9 +4,13 @@ State rows are upserts by fingerprint, in the order of steps; the log has one ro
 function of the job's log: no wall clock, nothing of who was told.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from streams.alerts.instance import Change, Instance, Labels, Transition, digest
+from streams.alerts.rules.model import Mute, Weekly
 from streams.alerts.verdict import Evidence
 from streams.ledger.times import rfc3339
 
@@ -15,6 +19,8 @@ HEARTBEAT = "heartbeat"
 
 ALERTS, ALERT_LOG, GATES = "alerts", "alert_log", "gates"
 """The streams of these rows."""
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class Context(NamedTuple):
@@ -92,6 +98,36 @@ def pulse_row(model: str, t: int, settled_at: int, active: Evidence, rules_hash:
     }
 
 
+def mute_row(mute: Mute) -> dict[str, object]:
+    """`quality.mute.v1`, key `mute|NAME`: one mute, of the rules or added at run time. `mute_of` reads it."""
+    weekly = mute.weekly
+    return {
+        "schema": "quality.mute.v1",
+        "name": mute.name,
+        "match": dict(mute.match),
+        "start": None if mute.start_ms is None else rfc3339(mute.start_ms),
+        "end": None if mute.end_ms is None else rfc3339(mute.end_ms),
+        "day": None if weekly is None else DAYS[weekly.day],
+        "from": None if weekly is None else _of_day(weekly.from_minute),
+        "to": None if weekly is None else _of_day(weekly.to_minute),
+        "zone": None if weekly is None else weekly.zone,
+        "clock": mute.clock,
+        "budget": mute.budget,
+        "reason": mute.reason,
+        "author": mute.author,
+    }
+
+
+def mute_of(row: Mapping[str, Any]) -> Mute:
+    """The mute of a row that `mute_row` made. Raises KeyError or ValueError for another one."""
+    weekly = None
+    if row["day"] is not None:
+        weekly = Weekly(DAYS.index(row["day"]), _minute(row["from"]), _minute(row["to"]), row["zone"])
+    start_ms, end_ms = (None if row[name] is None else _ms(row[name]) for name in ("start", "end"))
+    told = (row[name] for name in ("clock", "budget", "reason", "author"))
+    return Mute(row["name"], tuple(row["match"].items()), start_ms, end_ms, weekly, *told)
+
+
 def is_telling(change: Change) -> bool:
     """Whether a transition can be something to tell people (what is told is the deliverer's)."""
     return change in {Change.FIRING, Change.ESCALATED, Change.RESOLVED, Change.MUTED, Change.UNMUTED}
@@ -99,3 +135,16 @@ def is_telling(change: Change) -> bool:
 
 def _time(ms: int) -> str | None:
     return rfc3339(ms) if ms else None
+
+
+def _ms(text: str) -> int:
+    return int(np.datetime64(text.removesuffix("Z"), "ms").astype(np.int64))
+
+
+def _of_day(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+def _minute(text: str) -> int:
+    hours, minutes = text.split(":")
+    return int(hours) * 60 + int(minutes)
