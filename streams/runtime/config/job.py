@@ -23,6 +23,7 @@ from streams.runtime.config.lines import KeyPath, LineIndex, index_lines
 from streams.runtime.config.model import Document
 from streams.runtime.config.pins import Pins, ledger_pins, pins_hash, quality_hash
 from streams.runtime.config.problems import Code, InvalidConfigError, Problem, dotted, translate
+from streams.runtime.config.receivers import DeliverConfig, ReceiverConfig, deliver_config, receiver_configs
 from streams.runtime.config.secrets import Secrets
 from streams.runtime.config.specs import dimensions_of, ledger_spec, mapping_spec, quality_spec
 from streams.runtime.config.values import Start
@@ -79,6 +80,8 @@ class Config:
     ledger: LedgerSpec
     quality: QualitySpec
     run: RunConfig
+    deliver: DeliverConfig
+    receivers: tuple[ReceiverConfig, ...]
     static_member: str | None
     group_protocol: Literal["classic", "consumer"]
     replication: int
@@ -225,6 +228,8 @@ def _built(document: Document, file: str, secrets: tuple[str, ...]) -> Config:
             run.log_level,
             run.log_format,
         ),
+        deliver=deliver_config(document.deliver),
+        receivers=receiver_configs(document.receivers),
         static_member=document.kafka.static_member,
         group_protocol=document.kafka.group_protocol,
         replication=document.kafka.replication,

@@ -15,6 +15,7 @@ from streams.formats.spec import ClassSpec, Limits
 from streams.ledger.spec import MAX_GROUPS, LedgerSpec, Timing
 from streams.runtime.config.durations import UNITS_MS
 from streams.runtime.config.problems import Code, problem
+from streams.runtime.config.receivers import DeliverTable, ReceiverTables
 from streams.runtime.config.settings_tables import (
     CostTable,
     DriftTable,
@@ -255,3 +256,5 @@ class Document(Table):
     ledger: LedgerTable = LedgerTable()
     limits: LimitsTable = LimitsTable()
     run: RunTable = RunTable()
+    deliver: DeliverTable = DeliverTable()
+    receivers: ReceiverTables = Field(default=[])

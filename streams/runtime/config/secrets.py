@@ -1,5 +1,7 @@
 """Which values come from the environment? `$NAME` or `${NAME}` in `[kafka.client]` and `privacy_key`, nowhere else.
 
+Addresses and secrets of receivers of alerts do, too, when they are told (`receivers.py`): they stay names here.
+
 The rule: a secret is never written in the file, and never shown by anything here: problems name variables and keys.
 """
 
@@ -46,6 +48,8 @@ class Secrets:
     def _text(self, value: str, path: KeyPath) -> str | None:
         is_client = path[:2] == ("kafka", "client") and len(path) == 3
         is_key = path == ("privacy_key",)
+        if path[0] == "receivers" and path[-1] in {"url", "secret"}:
+            return value
         match = _REFERENCE.fullmatch(value)
         if match is None:
             if (is_key and value) or (is_client and path[2] in SECRET_PROPERTIES):

@@ -1,0 +1,170 @@
+"""Who is to be told what, now? A fold over the rows of alerts of one partition, and over what was told before.
+
+A decision is a function of the present states, of what was told, and of the wall clock; it is made at the ends of
+steps and again whenever the clock asks. Whatever is decided counts as told at once: the caller writes it to the log of
+tellings before it sends it, and after a crash `adopt`s that log, so nothing is decided twice. While the newest step of
+a model settled longer ago than `max_age_ms` nobody is told of the model.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from streams.alerts.rules.model import HOUR, MINUTE, Match
+from streams.alerts.telling import notices
+from streams.alerts.telling.decision import is_for, told_firing, told_resolved
+from streams.alerts.telling.model_alerts import ModelAlerts, Step
+from streams.alerts.telling.muting import Muting
+from streams.alerts.telling.stall import stall_state
+from streams.alerts.telling.state import ALERT, MUTE, PULSE, State, ms_of, state_of
+from streams.alerts.telling.told import Batch, Telling, ToldBook, batches_of
+
+
+class Timing(NamedTuple):
+    """When tellings are repeated, too old, or missing; ms. Repeats go by event time, ages by the wall clock."""
+
+    repeat_ms: int = 4 * HOUR
+    max_age_ms: int = 2 * HOUR
+    stall_ms: int = 15 * MINUTE
+
+
+class Address(NamedTuple):
+    """A receiver as far as deciding goes: its name, and which alerts it wants."""
+
+    name: str
+    match: Match = ()
+
+
+class Planner:
+    """The fold. Not safe for several threads. `resumed`: others told of this partition before."""
+
+    def __init__(self, addresses: tuple[Address, ...], timing: Timing, *, resumed: bool = True) -> None:
+        self._addresses, self._timing, self._resumed = addresses, timing, resumed
+        self._models: dict[str, ModelAlerts] = {}
+        self._of_fingerprint: dict[str, str] = {}  # model
+        self._muting = Muting()
+        self.told = ToldBook()
+        self.watermark = 0  # the newest time at which something settled, ms of event time
+        self.passed_over = 0  # rows of schemas that this version does not know
+
+    @property
+    def misses(self) -> bool:
+        """Whether episodes are kept for a summary: rows since the first of them are needed after a crash."""
+        return any(alerts.missed for alerts in self._models.values())
+
+    def adopt(self, batch: Batch) -> None:
+        """A batch out of the log of tellings: it was decided before."""
+        self.told.take(batch)
+
+    def recall(self, key: str, row: Mapping[str, Any] | None) -> None:
+        """A row before the position: it makes up the present, and nothing is told of it."""
+        for _ in self._fold(key, row, now_ms=0, live=True):
+            pass
+
+    def take(self, key: str, row: Mapping[str, Any] | None, now_ms: int) -> list[Batch]:
+        """A row of the alerts topic, None for a tombstone; what is told because of it. `now_ms` is the wall clock."""
+        batches: list[Batch] = []
+        for model in self._fold(key, row, now_ms, live=False):
+            batches += self._plan(model, now_ms)
+        return batches
+
+    def tick(self, now_ms: int) -> list[Batch]:
+        """What is told because time went on by the wall clock, or because the present was recalled."""
+        return [batch for model in sorted(self._models) for batch in self._plan(model, now_ms)]
+
+    def watch(self, job: str, watermark: int, now_ms: int) -> list[Batch]:
+        """Whether the whole job stands still; `watermark` is the newest of all partitions. By the wall clock alone."""
+        open_told = [self.told.get(a.name, fp) for a in self._addresses for fp in self.told.open_of("")]
+        episode = max((told.episode for told in open_told if told is not None and not told.over), default=None)
+        state = stall_state(job, watermark, now_ms, self._timing.stall_ms, episode)
+        alerts = self._alerts(state)
+        alerts.put(state, live=True)
+        alerts.end_step(Step(now_ms, now_ms))
+        return self._plan(state.model, now_ms)
+
+    # ------------------------------------------------------------------ folding
+
+    def _fold(self, key: str, row: Mapping[str, Any] | None, now_ms: int, *, live: bool) -> Iterator[str]:
+        """Bring a row into the states; the models of which a step ended by it, while they are as of its end."""
+        if row is None:
+            model = self._of_fingerprint.pop(key, None)
+            if model is not None:
+                self._models[model].drop(key)
+            self._muting.drop(key)
+            return
+        schema = row.get("schema")
+        if schema == ALERT:
+            state = state_of(row)
+            alerts = self._alerts(state)
+            if alerts.closes(state.t):
+                alerts.end_step()
+                yield state.model
+            self.watermark = max(self.watermark, state.settled_at)
+            alerts.put(state, live=live or not self._resumed or self._is_live(state.settled_at, now_ms))
+        elif schema == PULSE:
+            step = Step(ms_of(row["t"]), ms_of(row["settled_at"]))
+            self.watermark = max(self.watermark, step.settled_at)
+            self._models.setdefault(row["model"], ModelAlerts()).end_step(step)
+            yield row["model"]
+        elif schema == MUTE:
+            self._muting.put(key, row)
+        else:
+            self.passed_over += 1
+
+    def _alerts(self, state: State) -> ModelAlerts:
+        self._of_fingerprint[state.fingerprint] = state.model
+        return self._models.setdefault(state.model, ModelAlerts())
+
+    def _is_live(self, settled_at: int, now_ms: int) -> bool:
+        return now_ms - settled_at <= self._timing.max_age_ms
+
+    # ------------------------------------------------------------------ deciding
+
+    def _plan(self, model: str, now_ms: int) -> list[Batch]:
+        alerts = self._models[model]
+        step = alerts.step
+        if step is None or not alerts.between_steps or not self._is_live(step.settled_at, now_ms):
+            return []
+        fingerprints = sorted(alerts.active | self.told.open_of(model))
+        covered = {fp for fp in alerts.active if self._muting.covers(alerts.states[fp], now_ms)}
+        batches: list[Batch] = []
+        for address in self._addresses:
+            tellings = [
+                telling
+                for fp in fingerprints
+                for telling in self._of_alert(address, fp, alerts.states.get(fp), step, muted=fp in covered)
+            ]
+            tellings += self._notices(address, model, alerts, step, now_ms)
+            batches += batches_of(address.name, tellings, step.t, now_ms)
+        for batch in batches:
+            self.told.take(batch)
+        alerts.missed, alerts.missed_more = {}, 0
+        return batches
+
+    def _of_alert(
+        self, address: Address, fingerprint: str, state: State | None, step: Step, *, muted: bool
+    ) -> Iterator[Telling]:
+        """That an old episode is over, then that a new one fires."""
+        told = self.told.get(address.name, fingerprint)
+        over = told_resolved(address.name, state, told, step)
+        if over is not None:
+            yield over
+        if state is not None:
+            firing = told_firing(
+                address.name, state, told, step, muted=muted or state.muted, wanted=is_for(address.match, state),
+                repeat_ms=self._timing.repeat_ms,
+            )  # fmt: skip
+            if firing is not None:
+                yield firing
+
+    def _notices(self, address: Address, model: str, alerts: ModelAlerts, step: Step, now_ms: int) -> Iterator[Telling]:
+        missed = [state for state in alerts.missed.values() if is_for(address.match, state)]
+        missed = [state for state in missed if not self._was_told(address, state)]
+        found = [notices.missed(address.name, model, missed, alerts.missed_more, step)] if missed else []
+        active = [alerts.states[fp] for fp in sorted(alerts.active) if is_for(address.match, alerts.states[fp])]
+        for mute, end_ms, beneath in self._muting.ending(active, step.t, now_ms):
+            found.append(notices.mute_ends(address.name, model, mute, end_ms, beneath, step))
+        yield from (telling for telling in found if not self.told.noticed(telling.id))
+
+    def _was_told(self, address: Address, state: State) -> bool:
+        told = self.told.get(address.name, state.fingerprint)
+        return told is not None and told.episode >= state.episode
