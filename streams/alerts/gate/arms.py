@@ -14,14 +14,13 @@ Planned tests (`fixed`, `obf:N`) look at equal shares of `max_duration` after th
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from streams.alerts.evidence.series import Hours, Series
 from streams.alerts.gate import reasons
-from streams.alerts.gate.body import Body, Evaluation, gate_body
+from streams.alerts.gate.body import Body, Evaluation, GateResult, gate_body
 from streams.alerts.gate.comparison import Comparison, GateVerdict, Paired, Terms, compare
 from streams.alerts.gate.overlap import Overlap, overlap
 from streams.alerts.gate.sequential import parse_test
@@ -54,16 +53,6 @@ class GateState(msgspec.Struct):
     t: int = 0  # the step that the body is of
     settled_at: int = 0
     body: Body | None = None
-
-
-class GateResult(NamedTuple):
-    """What the gate says now. `is_new` says that `body` is another one than before, so that a row is due."""
-
-    verdict: GateVerdict
-    body: Body
-    t: int
-    settled_at: int
-    is_new: bool
 
 
 def judge_gate(

@@ -6,7 +6,7 @@ Numbers that cannot be said are null. A body is an evaluation: its id is the sam
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from streams.alerts.gate.comparison import Comparison
+from streams.alerts.gate.comparison import Comparison, GateVerdict
 from streams.alerts.instance import digest
 from streams.alerts.rules.model import Canary
 from streams.ledger.times import rfc3339
@@ -28,6 +28,19 @@ class Evaluation(NamedTuple):
     label_completeness: float | None
     comparison: Comparison
     reason: str
+
+
+class GateResult(NamedTuple):
+    """What a gate says now. `is_new` says that `body` is another one than before, so that a row is due.
+
+    `t` is the end of the step that the body is of, `settled_at` the watermark at which it had settled, ms.
+    """
+
+    verdict: GateVerdict
+    body: Body
+    t: int
+    settled_at: int
+    is_new: bool
 
 
 def gate_key(gate: str, candidate: str, baseline: str) -> str:
@@ -68,11 +81,9 @@ def gate_body(canary: Canary, found: Evaluation) -> Body:
     }
 
 
-def gate_row(model: str, body: Body, t: int, settled_at: int, design: str, rules_hash: str) -> dict[str, object]:
-    """The row (`quality.gate.v1`) of a body that was judged at the step that ends at `t`, fields in order.
-
-    `settled_at` is the watermark it was judged at, ms.
-    """
+def gate_row(model: str, result: GateResult, design: str, rules_hash: str) -> dict[str, object]:
+    """The row (`quality.gate.v1`) of a body, fields in order."""
+    body = result.body
     window = body["window"] or {"from": None, "to": None}
     return {
         "schema": SCHEMA,
@@ -96,8 +107,8 @@ def gate_row(model: str, body: Body, t: int, settled_at: int, design: str, rules
         "window_start": window["from"],
         "window_end": window["to"],
         "label_completeness": body["label_completeness"],
-        "t": rfc3339(t),
-        "settled_at": rfc3339(settled_at),
+        "t": rfc3339(result.t),
+        "settled_at": rfc3339(result.settled_at),
         "rules_hash": rules_hash,
         "evaluation_id": body["id"],
     }
