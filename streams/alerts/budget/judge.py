@@ -178,8 +178,9 @@ class _Look:
         return found[p <= tier.alpha]
 
     def _p_values(self, tail: Tail, found: Ints) -> Floats:
+        # Not rounded to whole events: so one more miss never makes a tail larger.
         deff = self.deff[found]
-        return binomial_tail(np.floor(tail.bad[found] / deff), np.floor(tail.n[found] / deff), 1 - self.targets[found])
+        return binomial_tail(tail.bad[found] / deff, tail.n[found] / deff, 1 - self.targets[found])
 
     def _standing_verdict(self, c: int) -> int:
         at = self.standing_tier(c)

@@ -8,8 +8,8 @@ month's budget in an hour, so the usual burns are upper bounds.
 
 from streams.alerts.rules.model import Slo, Tier
 
-CANONICAL = {"fast": 14.4, "medium": 6.0, "slow": 3.0, "long": 1.0}
-"""The usual burns for targets from 0.99 up: 2, 5, 10 and 10 % of a budget of 30 d in 1 h, 6 h, 1 d and 3 d.
+CANONICAL = {"fast": 14.4, "quick": 10.0, "medium": 6.0, "slow": 3.0, "long": 1.0}
+"""The usual burns for targets from 0.99 up: 2, 3, 5, 10 and 10 % of a budget of 30 d in 1 h, 2 h, 6 h, 1 d and 3 d.
 
 By the tier's name; a tier of another name has no bound. (Site Reliability Workbook, chapter 5.)
 """
