@@ -1,0 +1,119 @@
+"""Who speaks for whom: versions that fail as a whole, and alerts that make others pointless.
+
+A rollup is an alert of its own, judged by how many alerts of one rule are active. Who is inhibited is judged and logged
+all the same, and told when nobody speaks for it any more. An alert that is muted speaks for nobody, so a mute never
+hides what it does not match.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from streams.alerts.instance import ACTIVE, Instance, Labels
+from streams.alerts.machine import RANK
+from streams.alerts.rules.model import HOUR, AllOf, AnyOf, Condition, Op, Rollup
+from streams.alerts.verdict import Judgement, Policy, Verdict
+
+MOST_NAMED = 20
+"""Classes that the evidence of a rollup names; of further ones it has the number."""
+
+_HOLDS: Mapping[Op, Callable[[float, float], bool]] = {
+    Op.LT: lambda a, b: a < b,
+    Op.LE: lambda a, b: a <= b,
+    Op.GT: lambda a, b: a > b,
+    Op.GE: lambda a, b: a >= b,
+}
+
+
+class Group(NamedTuple):
+    """What a rollup is about: its identity labels, and the alerts of its rule that are in it, by fingerprint."""
+
+    labels: Labels
+    members: tuple[Instance, ...]
+
+
+def groups(rollup: Rollup, instances: Iterable[Instance]) -> list[Group]:
+    """The groups of a rollup, by labels.
+
+    `instances` are those of the rule it is of, and its own: a group is there as long as its rollup is remembered,
+    also when it has no members left. Others are passed over.
+    """
+    found: dict[Labels, list[Instance]] = {}
+    for one in instances:
+        if one.rule == rollup.name:
+            found.setdefault(one.labels, [])
+        elif one.rule == rollup.of:
+            labels = tuple((name, value) for name, value in one.labels if name in rollup.by)
+            found.setdefault(labels, []).append(one)
+    return [
+        Group(labels, tuple(sorted(members, key=lambda one: one.fingerprint)))
+        for labels, members in sorted(found.items())
+    ]
+
+
+def judge_rollup(rollup: Rollup, group: Group, classes: int) -> Judgement:
+    """Whether a group fails as a whole, after its members were judged at the same step.
+
+    Firing are the classes with an active alert, recovering ones too; an alert without a class counts as one.
+    `classes` is how many the model has: a share of none is 0. BREACH where the condition holds, else CLEAR: both are
+    known at every step, since alerts about which nothing can be said stay as they are. It is over after an hour, or as
+    soon as no member is active; with that it does not come and go with one class.
+    """
+    active = [one for one in group.members if one.phase in ACTIVE]
+    names = sorted({dict(one.labels).get("class", "") for one in active})
+    share = min(1.0, len(names) / classes) if classes else 0.0
+    holds = _holds(rollup.when, {"firing_classes": float(len(names)), "firing_share": share})
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    evidence = {
+        "firing_classes": len(names),
+        "firing_share": share if classes else None,
+        "classes": classes,
+        "firing": ", ".join(names[:MOST_NAMED]) + more,
+    }
+    policy = Policy(keep_firing_ms=HOUR if active else 0)
+    if holds:
+        return Judgement(Verdict.BREACH, policy, rollup.severity, None, len(active), evidence)
+    return Judgement(Verdict.CLEAR, policy, None, None, len(active), evidence)
+
+
+def inhibitions(
+    instances: Iterable[Instance], rollups: Iterable[Rollup], of_model: Iterable[str], muted: Callable[[Instance], bool]
+) -> dict[str, tuple[str, ...]]:
+    """Which alerts speak for others: fingerprints by the fingerprint of whom they inhibit, sorted.
+
+    `instances` are all of a model after every one was judged at the step, the rollups too. `of_model` are the names of
+    rules that inhibit a whole model version: while an alert of theirs is active, all others of that version (without
+    a version: of the model) are inhibited, but not each other. A rollup inhibits its members that are not more severe
+    than itself. `muted` says whether a mute covers an alert at this step.
+    """
+    known = sorted(instances, key=lambda one: one.fingerprint)
+    speaking = [one for one in known if one.phase in ACTIVE and not muted(one)]
+    names = frozenset(of_model)
+    over = [one for one in speaking if one.rule in names]
+    by_rollup = {rollup.name: rollup for rollup in rollups if rollup.inhibits == "members"}
+    rolled = [(one, by_rollup[one.rule]) for one in speaking if one.rule in by_rollup]
+    found: dict[str, tuple[str, ...]] = {}
+    for one in known:
+        by = {speaker.fingerprint for speaker in over if one.rule not in names and _same_version(speaker, one)}
+        by |= {speaker.fingerprint for speaker, rollup in rolled if _is_member(one, speaker, rollup)}
+        if by:
+            found[one.fingerprint] = tuple(sorted(by))
+    return found
+
+
+def _same_version(speaker: Instance, one: Instance) -> bool:
+    labels = dict(one.labels)
+    return all(labels.get(name) == value for name, value in speaker.labels if name in {"model", "version"})
+
+
+def _is_member(one: Instance, speaker: Instance, rollup: Rollup) -> bool:
+    labels = dict(one.labels)
+    same = one.rule == rollup.of and all(labels.get(name) == value for name, value in speaker.labels)
+    return same and RANK[one.severity] <= RANK[speaker.severity]
+
+
+def _holds(condition: Condition, values: Mapping[str, float]) -> bool:
+    if isinstance(condition, AllOf):
+        return all(_holds(term, values) for term in condition.terms)
+    if isinstance(condition, AnyOf):
+        return any(_holds(term, values) for term in condition.terms)
+    return _HOLDS[condition.op](values[condition.subject], condition.number)
