@@ -216,7 +216,7 @@ def test_a_partition_that_comes_back_does_not_count_what_another_worker_counted(
 @pytest.mark.parametrize("spec", [SPECS[0], SPECS[5]])
 def test_counters_add_up_to_the_final_rows_whatever_came_late(spec: QualitySpec) -> None:
     counted: Counter[str] = Counter()
-    for seed in range(10):
+    for seed in range(16):
         metrics = QualityMetrics(spec, max_versions=9)
         metrics.take("windows", _nothing())
         rng = Random(seed)
@@ -231,7 +231,7 @@ def test_counters_add_up_to_the_final_rows_whatever_came_late(spec: QualitySpec)
         assert _net(metrics) == _final(rows)
         for name in ("quality_outcomes_total", "quality_outcome_corrections_total"):
             counted[name] += int(sum(of(name, metrics).values()))
-    assert min(counted.values()) > 20
+    assert min(counted.values()) > 8
 
 
 def _nothing() -> dict[str, Any]:
