@@ -149,7 +149,8 @@ class _Look:
             if self._ready[at]:
                 breaching[self._breaches(at)] = at
         first = self.tail(0)
-        verdict = np.where(first.n_short > 0, CLEAR, HOLD).astype(np.int8)
+        well = (first.n_short > 0) & (first.bad_short < CLEAR_BURN * first.limit * first.n_short)
+        verdict = np.where(well, CLEAR, HOLD).astype(np.int8)
         if not self._ready[0]:
             verdict[:] = NODATA
         for c in self.standing:
