@@ -18,6 +18,7 @@ from streams.formats.expressions import MappingError
 from streams.formats.spec import MappingSpec
 from streams.ledger.spec import LedgerSpec
 from streams.quality.spec import QualitySpec
+from streams.runtime.config.alerts import AlertsConfig, alerts_config
 from streams.runtime.config.crosses import cross_problems
 from streams.runtime.config.lines import KeyPath, LineIndex, index_lines
 from streams.runtime.config.model import Document
@@ -80,6 +81,7 @@ class Config:
     ledger: LedgerSpec
     quality: QualitySpec
     run: RunConfig
+    alerts: AlertsConfig
     deliver: DeliverConfig
     receivers: tuple[ReceiverConfig, ...]
     static_member: str | None
@@ -167,7 +169,7 @@ def parse(text: str, file: str, env: Mapping[str, str]) -> Config:
         raise InvalidConfigError(file, problems) from None
     if problems:
         raise InvalidConfigError(file, problems)
-    config = _built(document, file, secrets.values)
+    config = _built(document, file, secrets.values, lines)
     problems = _uncompilable(config, lines)
     if problems:
         raise InvalidConfigError(file, problems)
@@ -199,9 +201,10 @@ def _uncompilable(config: Config, lines: LineIndex) -> list[Problem]:
     return problems
 
 
-def _built(document: Document, file: str, secrets: tuple[str, ...]) -> Config:
-    """The specs of every room from a document without problems."""
+def _built(document: Document, file: str, secrets: tuple[str, ...], lines: LineIndex) -> Config:
+    """The specs of every room from a document without problems. Raises `InvalidConfigError` for those of its rules."""
     dimensions = dimensions_of(document)
+    quality = quality_spec(document, dimensions)
     run = document.run
     config = Config(
         file=file,
@@ -215,7 +218,7 @@ def _built(document: Document, file: str, secrets: tuple[str, ...]) -> Config:
         ),
         dimensions=dimensions,
         ledger=ledger_spec(document),
-        quality=quality_spec(document, dimensions),
+        quality=quality,
         run=RunConfig(
             run.tick_ms,
             run.flush_interval_ms,
@@ -228,6 +231,7 @@ def _built(document: Document, file: str, secrets: tuple[str, ...]) -> Config:
             run.log_level,
             run.log_format,
         ),
+        alerts=alerts_config(document.alerts, file, lines, quality),
         deliver=deliver_config(document.deliver),
         receivers=receiver_configs(document.receivers),
         static_member=document.kafka.static_member,

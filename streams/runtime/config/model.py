@@ -17,6 +17,7 @@ from streams.runtime.config.durations import UNITS_MS
 from streams.runtime.config.problems import Code, problem
 from streams.runtime.config.receivers import DeliverTable, ReceiverTables
 from streams.runtime.config.settings_tables import (
+    AlertsTable,
     CostTable,
     DriftTable,
     GroupsTable,
@@ -249,6 +250,7 @@ class Document(Table):
     samples: SamplesTable = SamplesTable()
     reference: ReferenceTable = ReferenceTable()
     drift: DriftTable = DriftTable()
+    alerts: AlertsTable = AlertsTable()
     cost: CostTable | None = None
     groups: GroupsTable = GroupsTable()
     windows: WindowsTable = WindowsTable()

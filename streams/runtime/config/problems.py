@@ -41,7 +41,7 @@ class Problem:
     """One error of a configuration: where it stands, its code, and the sentences for the operator."""
 
     line: int
-    code: Code
+    code: str  # a `Code`, or one of `RuleCode` of a rules file
     key: str
     text: str
 
@@ -59,7 +59,7 @@ class InvalidConfigError(ConfigError):
         super().__init__("\n".join(problem.written(file) for problem in self.problems))
 
 
-def problem(code: Code, text: str, at: KeyPath = ()) -> PydanticCustomError:
+def problem(code: StrEnum, text: str, at: KeyPath = ()) -> PydanticCustomError:
     """What a validator raises: `at` is the path from the validated value to the key that is wrong."""
     return PydanticCustomError(code.value, "{text}", {"text": text, "at": at})
 
@@ -106,9 +106,9 @@ def translate(error: ErrorDetails, model: type[BaseModel], lines: LineIndex) -> 
         path = path[:-1]  # one value that stands for a list of one
     context: dict[str, Any] = error.get("ctx", {})
     kind = error["type"]
-    if kind in set(Code):
+    if "at" in context:
         path += tuple(context["at"])
-        return Problem(lines.line_of(path), Code(kind), dotted(path), context["text"])
+        return Problem(lines.line_of(path), kind, dotted(path), context["text"])
     if kind == "extra_forbidden":
         code, name = Code.UNKNOWN_KEY, str(path[-1])
         text = f'unknown key "{name}".{closest(name, _keys_at(model, path[:-1]))} Nothing is ever ignored.'
@@ -144,8 +144,13 @@ def _table(model: type[BaseModel], key: str) -> type[BaseModel] | None:
     """The model of the table (or of the items, or of the values) that a key of a model holds."""
     for name, field in model.model_fields.items():
         if (field.alias or name) == key:
-            candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
-            for candidate in candidates:
-                if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-                    return candidate
+            return _table_in(field.annotation)
     return None
+
+
+def _table_in(annotation: object) -> type[BaseModel] | None:
+    """The first table that an annotation holds, however deep: `list[Annotated[Table, ...]] | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = (_table_in(part) for part in getattr(annotation, "__args__", ()))
+    return next((found for found in inner if found is not None), None)

@@ -1,4 +1,4 @@
-"""The tables of the file that say how quality is judged: references, drift, cost, groups, scores, samples.
+"""The tables of the file that say how quality is judged: references, drift, alerts, cost, groups, scores, samples.
 
 Here stands what can be said of one table alone. Whether the classes and dimensions they name exist, and whether a
 reference has the training it asks for, is asked of the whole file in `config.known_names`.
@@ -86,6 +86,13 @@ class ModelReferenceTable(Table):
     windows: Windows | None = None
     weeks: Weeks | None = None
     training: TrainingTable | None = None
+
+
+class AlertsTable(Table):
+    """`[alerts]`: whether anybody is told, and by which rules."""
+
+    enabled: bool = True
+    rules: str | None = Field(default=None, min_length=1)
 
 
 class DriftTable(Table):

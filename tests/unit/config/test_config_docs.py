@@ -113,7 +113,7 @@ def test_the_example_can_be_loaded_as_it_is() -> None:
 
 
 def test_the_example_can_be_loaded_with_every_setting_in_use() -> None:
-    config = parse(uncommented(), "all.toml", ENVIRONMENT)
+    config = parse(uncommented(), str(EXAMPLE), ENVIRONMENT)
     config.require_topics()
     assert config.client["sasl.password"] == ENVIRONMENT["KAFKA_PASSWORD"]
 
@@ -127,7 +127,7 @@ def test_settings_of_the_example_that_are_said_to_be_defaults_are() -> None:
         "\n".join(lines),
         flags=re.DOTALL | re.MULTILINE,
     )
-    ours = parse(text, "all.toml", {})
+    ours = parse(text, str(EXAMPLE), {})
     usual = parse('[[predictions]]\ntopic = "predictions"\n[[labels]]\ntopic = "labels"', "usual.toml", {})
     assert ours.pinned() == usual.pinned()
     assert ours.quality == usual.quality

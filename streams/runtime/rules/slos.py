@@ -1,0 +1,170 @@
+"""`[[slo]]` compiled: error budgets whose tiers can fire, over windows that exist."""
+
+from collections.abc import Sequence
+
+from streams.alerts.budget.tiers import burn_of_drop
+from streams.alerts.rules.model import AUTO_TIERS, Slo, Tier
+from streams.runtime.config.durations import format_duration
+from streams.runtime.config.lines import KeyPath
+from streams.runtime.rules.codes import RuleCode
+from streams.runtime.rules.facts import PERIOD_GRAIN_MS
+from streams.runtime.rules.scope import Scope
+from streams.runtime.rules.sheet import Read
+from streams.runtime.rules.tables import SloTable, TierTable
+
+PERIOD_SHARE = 4
+"""A window is at most this part of the period: a longer one would be most of what the budget is about."""
+
+
+def compile_slo(scope: Scope, read: Read) -> Slo:
+    """One budget; what is wrong with it is noted."""
+    table = read.table
+    assert isinstance(table, SloTable)  # noqa: S101 -- the list says so
+    patterns = _patterns(scope, read, table)
+    period_ms = _period(scope, read, table)
+    path = read.path
+    scope.classes(table.model, table.class_target, (*path, "class_target"))
+    tiers = _tiers(scope, read, table, period_ms)
+    return Slo(
+        name=table.name,
+        match=scope.match(path, patterns),
+        target=table.target,
+        sli=table.sli,
+        class_target=tuple(sorted(table.class_target.items())),
+        tiers=tiers,
+        by=_by(scope, read, table, patterns),
+        period_ms=period_ms,
+        min_n=table.min_n,
+        min_bad=table.min_bad,
+        ready=scope.ready(table.ready),
+        no_data=scope.no_data(read, table.no_data),
+        about=scope.about(read, [tier.severity for tier in tiers]),
+    )
+
+
+def _patterns(scope: Scope, read: Read, table: SloTable) -> dict[str, str]:
+    said = {"model": table.model, "version": table.version, "class": table.cls}
+    for name in said.keys() & table.match.keys():
+        if {"class": "cls"}.get(name, name) in table.model_fields_set:
+            text = f'{name} is said twice: as a key and in match. Remove "{name}" of match.'
+            scope.tell(RuleCode.CONFLICT, (*read.path, "match", name), text)
+    return {**said, **table.match}
+
+
+def _by(scope: Scope, read: Read, table: SloTable, patterns: dict[str, str]) -> tuple[str, ...]:
+    by = tuple(name for name in scope.by(read, table.by, ["class"]) if name != "class")
+    matched_segments(scope, read, patterns, by)
+    return by
+
+
+def matched_segments(scope: Scope, read: Read, patterns: dict[str, str], by: Sequence[str]) -> None:
+    """A segment that is matched must be one that the alerts are told apart by, or they would match nothing."""
+    for name in patterns:
+        if name.startswith("segment.") and name not in by and "by" not in read.left_out:
+            text = f'match has "{name}", and the alerts are not told apart by it. Add "{name}" to by.'
+            scope.tell(RuleCode.GROUPING, (*read.path, "match"), text)
+
+
+def _period(scope: Scope, read: Read, table: SloTable) -> int:
+    said = table.period_ms is not None
+    period_ms = table.period_ms if table.period_ms is not None else scope.defaults.period_ms
+    path: KeyPath = (*read.path, "period") if said else ("defaults", "period")
+    if said:
+        check_period(scope, period_ms, path)
+    return period_ms
+
+
+def check_period(scope: Scope, period_ms: int, path: KeyPath) -> None:
+    """A period that is counted: whole hours, and not longer than counts are kept."""
+    scope.kept(period_ms, path, f"period {format_duration(period_ms)}")
+    if period_ms % PERIOD_GRAIN_MS:
+        text = f'period "{format_duration(period_ms)}" is not a multiple of 1h, the grain that it is counted in.'
+        scope.tell(RuleCode.STEP, path, f"{text} Write whole hours or days.")
+
+
+def _tiers(scope: Scope, read: Read, table: SloTable, period_ms: int) -> tuple[Tier, ...]:
+    if table.tiers is None:
+        tiers = tuple(_fitted(tier, scope.step_ms) for tier in AUTO_TIERS)
+        if "tiers" not in read.left_out:
+            for tier in tiers:
+                _check_period_share(scope, tier, period_ms, (*read.path, "tiers"))
+        return tiers
+    compiled: list[Tier] = []
+    for index, said in enumerate(table.tiers):
+        path: KeyPath = (*read.path, "tiers", index)
+        tier = _tier(scope, said, path)
+        if any(said.name == other.name for other in compiled):
+            scope.tell(RuleCode.TWICE, (*path, "name"), f'two tiers have the name "{said.name}". Name each once.')
+        _check_windows(scope, tier, path)
+        _check_period_share(scope, tier, period_ms, (*path, "long"))
+        _check_burn(scope, table, tier, path)
+        compiled.append(tier)
+    return tuple(compiled)
+
+
+def _fitted(tier: Tier, step_ms: int) -> Tier:
+    """A tier of `tiers = "auto"` over whole steps."""
+    long_ms, short_ms = (-(-ms // step_ms) * step_ms for ms in (tier.long_ms, tier.short_ms))
+    if (long_ms, short_ms) == (tier.long_ms, tier.short_ms):
+        return tier
+    long_ms = max(long_ms, 2 * short_ms)
+    return Tier(
+        tier.name,
+        tier.severity,
+        long_ms,
+        short_ms,
+        tier.alpha,
+        tier.drop,
+        tier.burn,
+        tier.for_ms,
+        -(-tier.keep_firing_ms // step_ms) * step_ms,
+    )
+
+
+def _tier(scope: Scope, said: TierTable, path: KeyPath) -> Tier:
+    if (said.drop is None) == (said.burn is None):
+        both = "both drop and burn are" if said.drop is not None else "neither drop nor burn is"
+        scope.tell(RuleCode.CONFLICT, path, f"{both} said. Give one: drop = 0.30 is a relative drop of the target.")
+    return Tier(
+        said.name,
+        said.severity,
+        scope.of_steps(said.long_ms, (*path, "long")),
+        scope.of_steps(said.short_ms, (*path, "short")),
+        said.alpha,
+        said.drop,
+        said.burn,
+        scope.of_steps(said.for_ms, (*path, "for")),
+        scope.of_steps(said.keep_firing_ms, (*path, "keep_firing_for")),
+    )
+
+
+def _check_windows(scope: Scope, tier: Tier, path: KeyPath) -> None:
+    if tier.short_ms >= tier.long_ms:
+        step_ms = scope.step_ms
+        usual_ms = max(tier.long_ms // 12 // step_ms, 1) * step_ms
+        short, long = format_duration(tier.short_ms), format_duration(tier.long_ms)
+        text = f"short ({short}) must be shorter than long ({long}); 1/12 of it is usual ({format_duration(usual_ms)})."
+        scope.tell(RuleCode.TIER_WINDOWS, path, text)
+
+
+def _check_period_share(scope: Scope, tier: Tier, period_ms: int, path: KeyPath) -> None:
+    if tier.long_ms * PERIOD_SHARE > period_ms:
+        text = (
+            f"the window {format_duration(tier.long_ms)} of tier {tier.name} is longer than 25% of the period "
+            f"{format_duration(period_ms)}, so it would nearly be the budget itself. Shorten it, or choose a period "
+            f"of at least {format_duration(tier.long_ms * PERIOD_SHARE)}."
+        )
+        scope.tell(RuleCode.TIER_PERIOD, path, text)
+
+
+def _check_burn(scope: Scope, table: SloTable, tier: Tier, path: KeyPath) -> None:
+    """A burn cannot be above 1 / (1 - target): then every event is bad."""
+    for target in sorted({table.target, *table.class_target.values()}):
+        most = 1 / (1 - target)
+        if tier.burn is not None and tier.burn >= most:
+            text = (
+                f"burn {tier.burn:g} can never fire. target {target:.2f} limits burn to {most:.1f}. "
+                f'Use drop = 0.30 (burn {burn_of_drop(target, 0.3):.2f}) or tiers = "auto".'
+            )
+            scope.tell(RuleCode.BURN, (*path, "burn"), text)
+            return

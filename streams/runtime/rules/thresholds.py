@@ -1,0 +1,164 @@
+"""`[[rule]]` compiled: thresholds whose conditions can be asked of their metric and never flap."""
+
+from math import inf
+
+from streams.alerts.rules.conditions import ConditionError, comparisons, parse_condition, written
+from streams.alerts.rules.model import Comparison, Condition, Op, Rule
+from streams.alerts.rules.overlap import can_both_hold, can_hold
+from streams.quality.spec import format_length
+from streams.runtime.config.durations import format_duration
+from streams.runtime.config.lines import KeyPath
+from streams.runtime.config.problems import closest
+from streams.runtime.rules.codes import RuleCode
+from streams.runtime.rules.facts import BASELINE_MS, KEPT_MS
+from streams.runtime.rules.metrics import METRICS, Metric
+from streams.runtime.rules.scope import Scope
+from streams.runtime.rules.sheet import Read
+from streams.runtime.rules.slos import matched_segments
+from streams.runtime.rules.tables import RuleTable
+
+_SHARES = ("value", "lower95", "upper95", "lower99", "upper99")
+
+
+def compile_rule(scope: Scope, read: Read) -> Rule | None:
+    """One threshold; None where its metric or condition cannot be read. What is wrong with it is noted."""
+    table = read.table
+    assert isinstance(table, RuleTable)  # noqa: S101 -- the list says so
+    path = read.path
+    metric = METRICS.get(table.metric)
+    if metric is None:
+        text = f'the metric "{table.metric[:60]}" is not known.{closest(table.metric, list(METRICS))}'
+        scope.tell(RuleCode.METRIC, (*path, "metric"), text)
+    window_ms = _window(scope, read, table, metric)
+    by = scope.by(read, table.by, ["class"])
+    fire = _condition(scope, (*path, "fire_when"), table.fire_when, metric)
+    resolve = None
+    if table.resolve_when is not None:
+        resolve = _condition(scope, (*path, "resolve_when"), table.resolve_when, metric)
+    if metric is not None:
+        _suits(scope, read, table, metric, by)
+    matched_segments(scope, read, dict(table.match), by)
+    if "class" in table.match and "class" not in by and not {"by", "metric"} & read.left_out:
+        text = 'match has "class", and the alerts are not told apart by it. Add "class" to by.'
+        scope.tell(RuleCode.GROUPING, (*path, "match"), text)
+    _excludes(scope, path, fire, resolve)
+    _reaches(scope, (*path, "window"), window_ms, fire, resolve)
+    rule = Rule(
+        name=table.name,
+        metric=table.metric,
+        match=scope.match(path, dict(table.match)),
+        window_ms=window_ms,
+        fire_when=fire or Comparison("value", Op.LT, 0.0),
+        resolve_when=resolve,
+        by=by,
+        dimension=table.dimension,
+        min_support=table.min_support.per_class,
+        for_ms=scope.of_steps(table.for_ms, (*path, "for")),
+        keep_firing_ms=scope.of_steps(table.keep_firing_ms, (*path, "keep_firing_for")),
+        pending_ttl_ms=scope.of_steps(table.pending_ttl_ms, (*path, "pending_ttl")),
+        severity=table.severity,
+        ready=scope.ready(table.ready),
+        no_data=scope.no_data(read, table.no_data) if table.no_data or scope.says_no_data else None,
+        inhibits=table.inhibits,
+        about=scope.about(read, [table.severity]),
+    )
+    return rule if metric is not None and fire is not None else None
+
+
+def _window(scope: Scope, read: Read, table: RuleTable, metric: Metric | None) -> int:
+    path: KeyPath = (*read.path, "window")
+    scope.kept(table.window_ms, path, f"window {format_duration(table.window_ms)}")
+    if metric is None:
+        return table.window_ms
+    if not metric.of_window:
+        return scope.of_steps(table.window_ms, path)
+    tumbling = scope.facts.tumbling
+    if tumbling is not None and table.window_ms not in tumbling:
+        listing = ", ".join(name for _, name in sorted(tumbling.items())) or "none"
+        text = (
+            f"{table.metric} is known of the configured tumbling windows only ({listing}), and "
+            f"{format_length(table.window_ms)} is none of them. Choose one, or add it to windows.sizes."
+        )
+        scope.tell(RuleCode.WINDOW, path, text)
+    return table.window_ms
+
+
+def _condition(scope: Scope, path: KeyPath, text: str, metric: Metric | None) -> Condition | None:
+    known = metric or Metric(has_interval=True, has_baseline=True, is_duration=True, high=None)
+    try:
+        condition = parse_condition(text, known.subjects, durations=known.is_duration)
+    except ConditionError as error:
+        scope.tell(RuleCode.CONDITION, path, f'"{text[:60]}" cannot be read: {error}.')
+        return None
+    if not can_hold(condition):
+        scope.tell(RuleCode.CONDITION, path, f"{written(condition)} can never hold. Mend its numbers.")
+    if metric is None:
+        return condition
+    for comparison in comparisons(condition):
+        _possible(scope, path, comparison, metric)
+    return condition
+
+
+def _possible(scope: Scope, path: KeyPath, comparison: Comparison, metric: Metric) -> None:
+    """A number beyond those that there are makes a condition that always holds, or never: mostly a percentage."""
+    name, number = comparison.subject, comparison.number
+    if name == "support" or (name in _SHARES and metric.high is None):
+        least, most = 0.0, inf
+    else:
+        least, most = -1.0 if name == "delta" else 0.0, 1.0
+    if least <= number <= most:
+        return
+    within = f"within {least:g} and {most:g}" if most < inf else f"at least {least:g}"
+    hint = f" For {number:g} percent write {number / 100:g}." if number > most else ""
+    scope.tell(RuleCode.CONDITION, path, f"{name} is {within}, and {number:g} is not.{hint}")
+
+
+def _suits(scope: Scope, read: Read, table: RuleTable, metric: Metric, by: tuple[str, ...]) -> None:
+    """Whether `by` and `dimension` are what the metric needs."""
+    path: KeyPath = (*read.path, "by")
+    if metric.of_class and "class" not in by and "by" not in read.left_out:
+        text = f'{table.metric} is said of one class. Add "class" to by.'
+        scope.tell(RuleCode.GROUPING, path, text)
+    if not metric.of_class and "class" in by:
+        scope.tell(RuleCode.GROUPING, path, f'{table.metric} is not said of one class. Remove "class" from by.')
+    if metric.needs_dimension and any(name.startswith("segment.") for name in by):
+        text = f"{table.metric} compares the values of a dimension. Remove the segment from by."
+        scope.tell(RuleCode.GROUPING, path, text)
+    if metric.needs_dimension and table.dimension is None and "dimension" not in read.left_out:
+        text = f"{table.metric} compares the values of a dimension. Name it in dimension."
+        scope.tell(RuleCode.GROUPING, read.path, text)
+    if table.dimension is None:
+        return
+    at: KeyPath = (*read.path, "dimension")
+    if not metric.needs_dimension:
+        scope.tell(RuleCode.GROUPING, at, f"{table.metric} has no dimension. Remove it, or use by.")
+        return
+    protected = scope.facts.protected
+    if protected is not None and table.dimension not in protected:
+        text = (
+            f'"{table.dimension}" is not a protected dimension, so its groups are not compared.'
+            f"{closest(table.dimension, protected)} Add it to groups.protected."
+        )
+        scope.tell(RuleCode.DIMENSION, at, text)
+
+
+def _excludes(scope: Scope, path: KeyPath, fire: Condition | None, resolve: Condition | None) -> None:
+    if fire is None or resolve is None or not can_both_hold(fire, resolve):
+        return
+    advice = "Make them exclude each other."
+    if isinstance(fire, Comparison) and fire.subject in _SHARES:
+        side = "above" if fire.op in {Op.LT, Op.LE} else "below"
+        advice = f"Resolve {side} {fire.number:g}."
+    text = (
+        f"resolve_when ({written(resolve)}) can hold while fire_when ({written(fire)}) holds: the alert would flap. "
+        f"{advice}"
+    )
+    scope.tell(RuleCode.FLAPS, (*path, "resolve_when"), text)
+
+
+def _reaches(scope: Scope, path: KeyPath, window_ms: int, *conditions: Condition | None) -> None:
+    """A baseline lies before the window, and both must be kept."""
+    asked = [term.subject for condition in conditions if condition is not None for term in comparisons(condition)]
+    if "delta" in asked and window_ms <= KEPT_MS < window_ms + BASELINE_MS:
+        text = f"window {format_duration(window_ms)} and the {format_duration(BASELINE_MS)} of its baseline"
+        scope.kept(window_ms + BASELINE_MS, path, text)
