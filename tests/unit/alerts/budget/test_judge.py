@@ -175,7 +175,7 @@ def test_a_class_may_have_a_target_of_its_own() -> None:
     slo = Slo("recall", MATCH, 0.9, class_target=(("easy", 0.5), ("gone", 0.99)))
     table = {window: counts * 2 for window, counts in CHARGEBACK.items()}
     step = judged(table, slo, classes=["easy", "other"])
-    assert step.verdict.tolist() == [CLEAR, BREACH]
+    assert step.verdict.tolist() == [HOLD, BREACH]
     assert step.judgement(0).evidence["target"] == 0.5
     assert step.judgement(0).evidence["burn_long"] == pytest.approx(0.76)
 
