@@ -1,10 +1,23 @@
-"""What a worker shows of itself each tick: the state of its sources, as levels and as counts since the last look."""
+"""What a worker shows of itself: what is configured, and each tick its sources, as levels and counts since the last."""
 
 from collections.abc import Mapping, Sequence
 
+from streams import __version__
+from streams.runtime.config.job import Config
 from streams.runtime.kafka.client import TopicPartitionKey
 from streams.runtime.kafka.source import Source
 from streams.runtime.telemetry import Count, Level, Telemetry
+
+
+def tell_configuration(config: Config, telemetry: Telemetry) -> None:
+    """Who this is, and the bounds that alerts about the job compare with."""
+    telemetry.set(Level.BUILD_INFO, 1, version=__version__)
+    telemetry.set(Level.CONFIG_INFO, 1, hash=config.config_hash, quality_hash=config.quality_hash)
+    telemetry.set(Level.MAX_DISORDER, max(config.ledger.max_disorder_ms, config.ledger.label_disorder_ms) / 1000)
+    if config.run.checkpoint_interval_ms:
+        telemetry.set(Level.CHECKPOINT_INTERVAL, config.run.checkpoint_interval_ms / 1000)
+    if config.run.max_held_bytes is not None:
+        telemetry.set(Level.HELD_LIMIT, config.run.max_held_bytes)
 
 
 class SourceGauges:

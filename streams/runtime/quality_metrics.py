@@ -57,8 +57,13 @@ Row = Mapping[str, Any]
 class QualityMetrics(Collector):
     """A collector of prometheus-client over the newest rows."""
 
-    def __init__(self, spec: QualitySpec, *, max_series: int = 2_000, max_versions: int = 2) -> None:
-        """`spec` says which windows there are and when they settle; `max_series` bounds each name."""
+    def __init__(
+        self, spec: QualitySpec, registry: CollectorRegistry | None, *, max_series: int = 2_000, max_versions: int = 2
+    ) -> None:
+        """`spec` says which windows there are and when they settle; `max_series` bounds each name.
+
+        It is shown on the page of `registry`.
+        """
         self._spec, self._max_series, self._max_versions = spec, max_series, max_versions
         tumbling = sorted((w for w in spec.windows if w.step_ms == w.size_ms), key=lambda w: w.size_ms)
         detailed = [w for w in tumbling if w.is_of_details(spec.detail_ms)]
@@ -72,10 +77,8 @@ class QualityMetrics(Collector):
         self._versions: dict[str, dict[str, int]] = {}  # end of the newest window with predictions, first seen first
         self._alerts = AlertSeries(self._store, max_series)
         self._models: dict[int, set[str]] = {}  # by partition of the judge
-
-    def register(self, registry: CollectorRegistry) -> None:
-        """Show it all on the page of a registry."""
-        registry.register(self)
+        if registry is not None:
+            registry.register(self)
 
     def take(self, stream: str, row: Row, partition: int = 0) -> None:  # noqa: ARG002 - rows name their schema
         """One row of any stream, after it was written; `partition` is the judge's. Streams that say nothing pass."""

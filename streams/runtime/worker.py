@@ -21,7 +21,7 @@ from streams.runtime.checkpoints.kept import Checkpoints
 from streams.runtime.clock import monotonic_s, wall_ms
 from streams.runtime.config.job import Config
 from streams.runtime.errors import UnavailableError
-from streams.runtime.gauges import SourceGauges
+from streams.runtime.gauges import SourceGauges, tell_configuration
 from streams.runtime.kafka.client import Log
 from streams.runtime.kafka.producer import Producer
 from streams.runtime.kafka.source import Source
@@ -30,11 +30,12 @@ from streams.runtime.kafka.transactions import RoundProducer, round_producer
 from streams.runtime.lifeline import watch
 from streams.runtime.logs import logger, report
 from streams.runtime.pin import ensure_pinned
+from streams.runtime.quality_metrics import QualityMetrics
 from streams.runtime.stages.intake import IntakeStage
 from streams.runtime.stages.join import JoinStage
 from streams.runtime.stages.judge import JudgeStage
 from streams.runtime.stages.outputs import Outputs
-from streams.runtime.telemetry import Count, Level, Spread, Telemetry
+from streams.runtime.telemetry import Count, Spread, Telemetry
 from streams.runtime.topology import Topology
 from streams.web.health import Health
 
@@ -67,8 +68,8 @@ class Worker:
         self._logger = logger("worker").bind(worker=self.name)
         self._log = cast("Log", self._logger)
         self.telemetry = Telemetry(process=True)
-        self.telemetry.set(Level.BUILD_INFO, 1, version=__version__)
-        self.telemetry.set(Level.CONFIG_INFO, 1, hash=config.config_hash, quality_hash=config.quality_hash)
+        tell_configuration(config, self.telemetry)
+        self.quality = QualityMetrics(config.quality, self.telemetry.registry)
         self._gauges = SourceGauges(self.telemetry)
         self._beat_s, self._draining = monotonic_s(), False
         self._failed = threading.Lock()

@@ -31,7 +31,7 @@ T0 = 20_000 * DAY
 def shown(metrics: QualityMetrics) -> dict[str, float]:
     """Every series on the page, by its text."""
     telemetry = Telemetry()
-    metrics.register(telemetry.registry)
+    telemetry.registry.register(metrics)
     lines = telemetry.page().decode().splitlines()
     pairs = [line.rpartition(" ") for line in lines if not line.startswith("#")]
     return {name: float(value) for name, _, value in pairs if not name.startswith("quality_tick_")}
@@ -105,7 +105,7 @@ def settled_at(hour: int) -> int:
 
 @pytest.fixture
 def metrics() -> QualityMetrics:
-    return QualityMetrics(SPEC)
+    return QualityMetrics(SPEC, None)
 
 
 def test_the_list_of_series_and_the_documentation_are_the_same() -> None:
@@ -217,7 +217,7 @@ def test_a_partition_that_comes_back_does_not_count_what_another_worker_counted(
 def test_counters_add_up_to_the_final_rows_whatever_came_late(spec: QualitySpec) -> None:
     counted: Counter[str] = Counter()
     for seed in range(16):
-        metrics = QualityMetrics(spec, max_versions=9)
+        metrics = QualityMetrics(spec, None, max_versions=9)
         metrics.take("windows", _nothing())
         rng = Random(seed)
         log = records(rng, random_histories(rng, spec, 30, finish=True), crossings_of=spec)
@@ -291,7 +291,7 @@ def test_only_the_newest_versions_are_shown_and_silent_ones_are_dropped(metrics:
 
 
 def test_a_flood_of_names_is_bounded_and_counted() -> None:
-    metrics = QualityMetrics(SPEC, max_series=5)
+    metrics = QualityMetrics(SPEC, None, max_series=5)
     rows = Rows(metrics).round().round(settled_at(0))
     rows.window(0)
     for n in range(20):
