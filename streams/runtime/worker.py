@@ -6,7 +6,6 @@ state. SIGTERM ends in order: stop reading, finish what is in hand, have everyth
 """
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -21,6 +20,7 @@ from streams.runtime.checkpoints.kept import Checkpoints
 from streams.runtime.clock import monotonic_s, wall_ms
 from streams.runtime.config.job import Config
 from streams.runtime.errors import UnavailableError
+from streams.runtime.garbage import look_for_garbage_rarely
 from streams.runtime.gauges import SourceGauges, tell_configuration
 from streams.runtime.kafka.client import Log
 from streams.runtime.kafka.producer import Producer
@@ -46,16 +46,6 @@ STOP_WITHIN_S = 9.0
 def _log(room: str) -> Log:
     """The logger of a room, as the rooms know it."""
     return cast("Log", logger(room))
-
-
-def _quieten_collector() -> None:
-    """Look for garbage cycles rarely: batches make millions of short-lived objects and none of them is in a cycle.
-
-    Measured with an earlier benchmarks/job.py: 8.9 us CPU an event with the defaults, 5.5 with these.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(200_000, 20, 20)
 
 
 class Worker:
@@ -100,7 +90,7 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         takes = {"intake": self._take_intake, "join": self._take_join, "judge": self._take_judge}
-        _quieten_collector()
+        look_for_garbage_rarely()
         application = Application(self.config, takes, health=self._health, metrics=self.telemetry.page, fail=self.fail)
         await application.start()
         self._connect(application)
