@@ -57,6 +57,9 @@ class AlertSeries:
             self._store.add(Name.TRANSITIONS, (row["rule"], row["kind"]), 1)
         elif schema == "quality.alert_pulse.v1":
             self._store.set(Name.ALERT_STEP, (row["model"],), moment_ms(row["t"]) / 1000)
+        elif schema == "quality.mute.v1":
+            for name, field in ((Name.MUTE_START, "start"), (Name.MUTE_END, "end")):
+                self._store.set(name, (row["name"],), None if row[field] is None else moment_ms(row[field]) / 1000)
         elif schema == "quality.gate.v1":
             self._gate(row)
 
@@ -98,13 +101,15 @@ class AlertSeries:
         of_phase = (*key, row["severity"] or "", row["phase"])
         self._alerts[fingerprint] = (key, of_phase)
         self._store.set(Name.ALERT_PHASE, of_phase, 1)
-        self._store.set(Name.ALERT_MUTED, key, float(row["muted"]))
+        self._store.set(Name.ALERT_MUTED, key, float(bool(row["muted_by"])))
+        self._store.set(Name.ALERT_INHIBITED, key, float(bool(row["inhibited_by"])))
         self._store.set(Name.ALERT_NO_DATA, key, float(row["no_data_s"] > 0))
 
     def _forget(self, fingerprint: str) -> None:
         key, of_phase = self._alerts.pop(fingerprint, ((), ()))
         self._store.set(Name.ALERT_PHASE, of_phase, None)
         self._store.set(Name.ALERT_MUTED, key, None)
+        self._store.set(Name.ALERT_INHIBITED, key, None)
         self._store.set(Name.ALERT_NO_DATA, key, None)
 
     def _gate(self, row: Row) -> None:

@@ -200,6 +200,7 @@ class QualityMetrics(Collector):
             for name in (*_OF_WINDOW, *_OF_CLASS):
                 self._store.drop(name, lambda labels: (*labels[:2], labels[-1]) == key)
             self._store.set(Name.WINDOW_END, key, end / 1000)
+            self._store.set(Name.SETTLE, key[:1], self._spec.timing_of(key[0]).settle_ms / 1000)
         return True
 
     def _seen_row(self, row: Row, partition: int) -> Seen:

@@ -35,6 +35,7 @@ class Name(StrEnum):
     BALANCED_ACCURACY_UPPER = "quality_balanced_accuracy_upper_ratio"
     COMPLETENESS = "quality_label_completeness_ratio"
     WINDOW_END = "quality_window_end_timestamp_seconds"
+    SETTLE = "quality_settle_seconds"
     LABEL_DELAY = "quality_label_delay_seconds"
     SLO_TARGET = "quality_slo_target_ratio"
     SLO_BURN = "quality_slo_burn_rate"
@@ -43,9 +44,12 @@ class Name(StrEnum):
     SLO_EXHAUSTION = "quality_slo_budget_exhaustion_seconds"
     ALERT_PHASE = "quality_alert_phase"
     ALERT_MUTED = "quality_alert_muted"
+    ALERT_INHIBITED = "quality_alert_inhibited"
     ALERT_NO_DATA = "quality_alert_no_data"
     ALERT_STEP = "quality_alert_step_timestamp_seconds"
     TRANSITIONS = "quality_alert_transitions_total"
+    MUTE_START = "quality_mute_start_timestamp_seconds"
+    MUTE_END = "quality_mute_end_timestamp_seconds"
     CANARY_VERDICT = "quality_canary_verdict"
     CANARY_DELTA = "quality_canary_delta_ratio"
     CANARY_DELTA_LOWER = "quality_canary_delta_lower_ratio"
@@ -98,6 +102,7 @@ SERIES: tuple[Series, ...] = (
     Series(Name.BALANCED_ACCURACY_UPPER, "gauge", (*_VERSION, "window"), "Upper end of its 95 % interval."),
     Series(Name.COMPLETENESS, "gauge", (*_VERSION, "window"), f"Predictions that have a label {_OF_NEWEST}."),
     Series(Name.WINDOW_END, "gauge", (*_VERSION, "window"), "End of the newest settled window, Unix time."),
+    Series(Name.SETTLE, "gauge", ("model",), "A window of the model settles so long after its end."),
     Series(
         Name.LABEL_DELAY,
         "histogram",
@@ -120,10 +125,13 @@ SERIES: tuple[Series, ...] = (
     ),
     Series(Name.SLO_EXHAUSTION, "gauge", _SLO, "Time until the budget is used up at the present burn rate."),
     Series(Name.ALERT_PHASE, "gauge", (*_ALERT, "severity", "phase"), "Always 1; an alert that is not inactive."),
-    Series(Name.ALERT_MUTED, "gauge", _ALERT, "1 when such an alert is not told: a mute or another alert covers it."),
+    Series(Name.ALERT_MUTED, "gauge", _ALERT, "1 when a mute covers such an alert, so that it is not told."),
+    Series(Name.ALERT_INHIBITED, "gauge", _ALERT, "1 when another alert speaks for such an alert."),
     Series(Name.ALERT_NO_DATA, "gauge", _ALERT, "1 when such an alert has no data to go on."),
     Series(Name.ALERT_STEP, "gauge", ("model",), "End of the newest step that alerts were judged at, Unix time."),
     Series(Name.TRANSITIONS, "counter", ("rule", "kind"), "Changes of alerts, by rule and kind, muted or not."),
+    Series(Name.MUTE_START, "gauge", ("mute",), "When a mute with an end begins, Unix time."),
+    Series(Name.MUTE_END, "gauge", ("mute",), "When it ends, Unix time; it may be past."),
     Series(Name.CANARY_VERDICT, "gauge", _GATE, "1 pass, 0 inconclusive, -1 fail."),
     Series(Name.CANARY_DELTA, "gauge", _GATE, "Balanced accuracy of the candidate minus that of the baseline."),
     Series(Name.CANARY_DELTA_LOWER, "gauge", _GATE, "Lower bound of it that holds at every look."),

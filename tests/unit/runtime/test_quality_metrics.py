@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from streams.alerts.instance import Change, Instance, Phase, Transition, fingerprint, labels_of
-from streams.alerts.rows import Context, alert_row, pulse_row
-from streams.alerts.rules.model import Severity
+from streams.alerts.rows import Context, alert_row, mute_row, pulse_row
+from streams.alerts.rules.model import Mute, Severity, Weekly
 from streams.ledger.times import rfc3339
 from streams.quality.rows import OutputRow
 from streams.quality.spec import QualitySpec, parse_window
@@ -122,7 +122,7 @@ def test_the_list_of_series_and_the_documentation_are_the_same() -> None:
 
 def test_names_end_in_their_unit() -> None:
     units = ("_ratio", "_seconds", "_events", "_rate", "_threshold", "_total")
-    bare = {Name.ALERT_PHASE, Name.ALERT_MUTED, Name.ALERT_NO_DATA, Name.CANARY_VERDICT}
+    bare = {Name.ALERT_PHASE, Name.ALERT_MUTED, Name.ALERT_INHIBITED, Name.ALERT_NO_DATA, Name.CANARY_VERDICT}
     for series in SERIES:
         assert re.fullmatch(r"quality_[a-z_]+", series.name)
         assert series.name.endswith("_total") == (series.kind == "counter")
@@ -144,6 +144,7 @@ def test_a_settled_window_is_shown_with_its_classes(metrics: QualityMetrics) -> 
     assert found[f"quality_balanced_accuracy_lower_ratio{{{place}}}"] == 0.7
     assert found[f"quality_label_completeness_ratio{{{place}}}"] == 0.5
     assert found[f"quality_window_end_timestamp_seconds{{{place}}}"] == (T0 + HOUR) / 1000
+    assert found['quality_settle_seconds{model="m"}'] == SETTLE / 1000
     assert found[f"quality_recall_ratio{{{cls}}}"] == 0.75
     assert found[f"quality_precision_upper_ratio{{{cls}}}"] == 1.0
     assert found[f"quality_support_events{{{cls}}}"] == 4
@@ -322,7 +323,7 @@ def state(labels: tuple[tuple[str, str], ...], phase: Phase = Phase.FIRING, **ch
 def test_alerts_are_shown_while_they_are_not_inactive(metrics: QualityMetrics) -> None:
     spam, ham = (labels_of(model="m", version="1", **{"class": name}) for name in ("spam", "ham"))
     metrics.take("alerts", state(spam))
-    metrics.take("alerts", state(ham, muted_by=("night",), nodata_ms=5_000))
+    metrics.take("alerts", state(ham, muted_by=("night",), inhibited_by=("f" * 32,), nodata_ms=5_000))
     metrics.take("alerts", pulse_row("m", T0, T0, {}, "0" * 16))
     identity = 'class="{}",model="m",{}rule="recall",segment="",{}subject="",version="1",window=""'
     severity = 'severity="page",'
@@ -334,13 +335,14 @@ def test_alerts_are_shown_while_they_are_not_inactive(metrics: QualityMetrics) -
         identity.format("spam", "", ""): 0,
         identity.format("ham", "", ""): 1,
     }
+    assert of("quality_alert_inhibited", metrics) == of("quality_alert_muted", metrics)
     assert of("quality_alert_no_data", metrics)[identity.format("ham", "", "")] == 1
     assert of("quality_alert_step_timestamp_seconds", metrics) == {'model="m"': T0 / 1000}
     metrics.take("alerts", state(spam, Phase.RECOVERING))
     assert sorted(re.findall(r'phase="(\w+)"', "".join(of("quality_alert_phase", metrics)))) == ["firing", "recovering"]
     for labels in (spam, ham):
         metrics.take("alerts", state(labels, Phase.INACTIVE))
-    assert not any(of(f"quality_alert_{name}", metrics) for name in ("phase", "muted", "no_data"))
+    assert not any(of(f"quality_alert_{name}", metrics) for name in ("phase", "muted", "inhibited", "no_data"))
 
 
 def test_transitions_are_counted_from_the_log(metrics: QualityMetrics) -> None:
@@ -348,6 +350,13 @@ def test_transitions_are_counted_from_the_log(metrics: QualityMetrics) -> None:
     metrics.take("alert_log", row)
     metrics.take("alert_log", row)
     assert of("quality_alert_transitions_total", metrics) == {'kind="firing",rule="recall"': 2}
+
+
+def test_mutes_with_an_end_are_shown(metrics: QualityMetrics) -> None:
+    metrics.take("alerts", mute_row(Mute("release", (), T0, T0 + HOUR)))
+    metrics.take("alerts", mute_row(Mute("night", (), weekly=Weekly(6, 120, 240, "Europe/Berlin"))))
+    assert of("quality_mute_start_timestamp_seconds", metrics) == {'mute="release"': T0 / 1000}
+    assert of("quality_mute_end_timestamp_seconds", metrics) == {'mute="release"': (T0 + HOUR) / 1000}
 
 
 def test_a_budget_replaces_what_was_shown_of_it(metrics: QualityMetrics) -> None:
