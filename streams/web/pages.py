@@ -15,6 +15,7 @@ class Page:
     status: int
     content_type: str
     body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def live_page(health: Health, *, verbose: bool) -> Page:

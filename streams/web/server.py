@@ -1,39 +1,69 @@
-"""The operations endpoints on Faust's web server: /metrics, /livez, /startupz and /readyz. Only this file knows Faust.
+"""The pages on Faust's web server: /metrics, the probes, and the routes below /v1. Only this file knows Faust.
 
 The pages read what the worker last knew and never ask Kafka, so a probe answers at once whatever the broker does.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 import faust
 from faust.web import Request, Response, View
 
 from streams.web.health import Health
 from streams.web.pages import Page, live_page, ready_page, started_page
+from streams.web.routes import Asked, Route, answered
 
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
-def mount(app: faust.App, health: Callable[[], Health], metrics: Callable[[], bytes], metrics_type: str) -> None:
+def mount(
+    app: faust.App,
+    health: Callable[[], Health],
+    metrics: Callable[[], bytes],
+    metrics_type: str,
+    routes: Sequence[Route] = (),
+) -> None:
     """Add the endpoints to `app`, before it starts.
 
     `health` says how the worker is now; `metrics` is the body of /metrics and `metrics_type` its content type. Both
-    are called in the web server's thread for every request.
+    are called in the web server's thread for every request, and so are the answers of `routes`.
     """
     _mount_page(app, "/metrics", lambda _: Page(200, metrics_type, metrics()))
     _mount_page(app, "/livez", lambda verbose: live_page(health(), verbose=verbose))
     _mount_page(app, "/startupz", lambda verbose: started_page(health(), verbose=verbose))
     _mount_page(app, "/readyz", lambda verbose: ready_page(health(), verbose=verbose))
+    for pattern in dict.fromkeys(route.pattern for route in routes):
+        _mount_routes(app, pattern, {route.method: route for route in routes if route.pattern == pattern})
 
 
 def _mount_page(app: faust.App, path: str, page_of: Callable[[bool], Page]) -> None:
     async def answer(view: View, request: Request) -> Response:
-        page = page_of("verbose" in request.query)
-        media, _, parameters = page.content_type.partition(";")
-        response = view.bytes(page.body, content_type=media, status=page.status, headers=dict(_NO_STORE))
-        if parameters:
-            response.headers["Content-Type"] = page.content_type  # the server refuses parameters in its own argument
-        return response
+        return _response(view, page_of("verbose" in request.query))
 
     handler: Callable[[View, Request], Awaitable[Response]] = answer
     app.page(path, name=path.strip("/"))(handler)
+
+
+def _mount_routes(app: faust.App, pattern: str, routes: Mapping[str, Route]) -> None:
+    """One view for all methods of a pattern; other methods are answered with 405."""
+
+    def handler(route: Route) -> Callable[..., Awaitable[Response]]:
+        async def answer(view: View, request: Any, **path: str) -> Response:
+            query = {name: tuple(request.query.getall(name)) for name in request.query}
+            body = await request.read() if route.method == "POST" else b""
+            return _response(view, answered(route, Asked(path, query, request.headers.get("If-None-Match"), body)))
+
+        return answer
+
+    view = type("RouteView", (View,), {method.lower(): handler(route) for method, route in routes.items()})
+    app.page(pattern, name=pattern.strip("/"))(view)
+
+
+def _response(view: View, page: Page) -> Response:
+    media, _, parameters = page.content_type.partition(";")
+    response = view.bytes(
+        page.body, content_type=media, status=page.status, headers={**_NO_STORE, **dict(page.headers)}
+    )
+    if parameters:
+        response.headers["Content-Type"] = page.content_type  # the server refuses parameters in its own argument
+    return response

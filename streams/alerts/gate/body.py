@@ -81,6 +81,32 @@ def gate_body(canary: Canary, found: Evaluation) -> Body:
     }
 
 
+def unseen_body(gate: str, terms: tuple[float, float, str], candidate: str, baseline: str | None) -> Body:
+    """The answer of a gate that has not compared a candidate yet; `terms` are its margin, alpha and test."""
+    against = "any other version" if baseline is None else f"version {baseline}"
+    margin, alpha, test = terms
+    return {
+        "schema": 1,
+        "gate": gate,
+        "verdict": GateVerdict.INCONCLUSIVE.value,
+        "code": GateVerdict.INCONCLUSIVE.code,
+        "reason": f"version {candidate} has not been compared with {against} yet",
+        "candidate": {"version": candidate, "balanced_accuracy": None},
+        "baseline": {"version": baseline, "balanced_accuracy": None},
+        "delta": None,
+        "lower": None,
+        "upper": None,
+        "margin": margin,
+        "alpha": alpha,
+        "test": test,
+        "classes": [],
+        "window": None,
+        "label_completeness": None,
+        "watermark_lag_s": None,
+        "id": digest(f"{gate_key(gate, candidate, baseline or '')}|unseen"),
+    }
+
+
 def gate_row(model: str, result: GateResult, design: str, rules_hash: str) -> dict[str, object]:
     """The row (`quality.gate.v1`) of a body, fields in order."""
     body = result.body
