@@ -58,6 +58,9 @@ class Ending(StrEnum):
     NO_DATA = "no_data"
     VERSION_RETIRED = "version_retired"
     RULE_REMOVED = "rule_removed"
+    COMPLETED = "completed"  # of a request to retrain: the trainer did
+    REJECTED = "rejected"  # the trainer will not
+    EXPIRED = "expired"  # nobody did in time
 
 
 class Instance(msgspec.Struct):

@@ -34,10 +34,12 @@ class Silence(NamedTuple):
     """How long nothing was predicted, and the share of equally long stretches before that had predictions.
 
     `usual` is None where it is not known: under a day between the first and the last hour with predictions.
+    `replaced`: another version of the model predicted meanwhile, so this one was taken out of service.
     """
 
     silent_ms: int
     usual: float | None
+    replaced: bool = False
 
 
 def no_data_name(rule: str) -> str:
@@ -54,18 +56,21 @@ def is_ready(found: Completeness, ready: float) -> bool:
     return not _lacks(found, ready) or _tail(found) > ALPHA
 
 
-def silence(hour_starts: Ints, t: int, for_ms: int) -> Silence:
+def silence(hour_starts: Ints, t: int, for_ms: int, others_last_ms: int = 0) -> Silence:
     """How long a version has been silent at `t`, and whether that is unusual.
 
     `hour_starts` (ms, ascending) are the whole hours that had predictions, of the last 7 d before the silence at
     least. Time is looked at in hours: the silence begins at the end of the last one, and stretches of `for_ms`,
     rounded up to hours, end at each hour of the 7 d before it. What is usual is taken from before the silence, so that
-    a long one does not come to be usual itself.
+    a long one does not come to be usual itself. `others_last_ms` is the end of the last step with predictions of any
+    other version of the model, 0 without one: with predictions after this version's last hour they replaced it.
     """
     if not len(hour_starts):
         return Silence(0, None)
     last = int(hour_starts[-1]) + HOUR
     silent_ms = max(0, t - last)
+    if silent_ms and others_last_ms > last:
+        return Silence(silent_ms, None, replaced=True)
     first = max(int(hour_starts[0]), last - LOOK_BACK)
     if last - first < LEAST_HISTORY:
         return Silence(silent_ms, None)
@@ -82,7 +87,8 @@ def judge_missing(no_data: NoData, ready: float, found: Completeness, quiet: Sil
 
     `found` is over the last `no_data.for_ms`, `newest` the predictions of the newest step. BREACH: silent for
     `for_ms` where that is unusual, at once; or too few labels, lasting for `for_ms`. CLEAR: predictions with as many
-    labels as usual. HOLD: no predictions for a shorter time or where that is usual, too few labels by chance.
+    labels as usual, or replaced: a version that was taken out of service misses nothing. HOLD: no predictions for a
+    shorter time or where that is usual, too few labels by chance.
     """
     evidence: Evidence = {
         "predictions": found.predictions,
@@ -95,7 +101,9 @@ def judge_missing(no_data: NoData, ready: float, found: Completeness, quiet: Sil
         "p_value": None,
         "missing": None,
     }
-    policy = Policy(for_ms=0, keep_firing_ms=HOUR, clear_support=1)
+    policy = Policy(for_ms=0, keep_firing_ms=HOUR, clear_support=0 if quiet.replaced else 1)
+    if quiet.replaced and not found.predictions:
+        return Judgement(Verdict.CLEAR, policy, evidence=evidence)
     if quiet.silent_ms >= no_data.for_ms and quiet.usual is not None and quiet.usual >= USUAL_SHARE:
         evidence["missing"] = "predictions"
         return Judgement(Verdict.BREACH, policy, no_data.severity, None, newest, evidence)

@@ -134,5 +134,15 @@ def test_nothing_is_usual_for_a_stretch_that_is_longer_than_what_is_known() -> N
     assert silence(hours((40, 0)), T, 3 * DAY).usual is None
 
 
+def test_a_version_that_was_replaced_is_not_missed() -> None:
+    always = hours((100, 3))
+    assert not silence(always, T, 2 * HOUR, T - 3 * HOUR).replaced
+    replaced = silence(always, T, 2 * HOUR, T - HOUR)
+    assert replaced.replaced
+    judgement = judge_missing(NO_DATA, 0.9, Completeness(0, 0, 0.9), replaced, 0)
+    assert (judgement.verdict, judgement.policy.clear_support) == (Verdict.CLEAR, 0)
+    assert judged(Completeness(1000, 500, 0.9), replaced)[0] is Verdict.BREACH
+
+
 def test_it_has_a_name_of_its_own() -> None:
     assert no_data_name("recall") == "recall/no-data"
