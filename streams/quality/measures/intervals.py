@@ -13,22 +13,25 @@ from math import fsum, sqrt
 Z95 = 1.959964
 """The normal quantile of a two-sided 95 % interval."""
 
+Z99 = 2.575829
+"""The normal quantile of a two-sided 99 % interval."""
 
-def wilson(ratio: float, trials: float) -> tuple[float, float]:
-    """The 95 % interval of a ratio seen in so many trials (above 0, need not be whole), inside [0, 1].
+
+def wilson(ratio: float, trials: float, z: float = Z95) -> tuple[float, float]:
+    """The 95 % interval (or that of `z`) of a ratio seen in so many trials (above 0, need not be whole), inside [0, 1].
 
     >>> tuple(round(x, 6) for x in wilson(1.0, 10))
     (0.722467, 1.0)
     """
-    spread = Z95 * Z95 / trials
+    spread = z * z / trials
     centre = (ratio + spread / 2) / (1 + spread)
-    half = Z95 / (1 + spread) * sqrt(ratio * (1 - ratio) / trials + spread / (4 * trials))
+    half = z / (1 + spread) * sqrt(ratio * (1 - ratio) / trials + spread / (4 * trials))
     # Exact arithmetic keeps 0 <= lower <= ratio <= upper <= 1; floats need help at 0 and 1.
     return max(0.0, min(ratio, centre - half)), min(1.0, max(ratio, centre + half))
 
 
-def balanced_accuracy_interval(classes: Collection[tuple[float, float]]) -> tuple[float, float]:
-    """The 95 % interval of the mean recall over classes given as (hits, support), each support above 0.
+def balanced_accuracy_interval(classes: Collection[tuple[float, float]], z: float = Z95) -> tuple[float, float]:
+    """The 95 % interval, or that of `z`, of the mean recall over classes given as (hits, support), each support above 0.
 
     Hits and supports need not be whole: weighted counts go in at their effective size. Raises ZeroDivisionError
     without any class: balanced accuracy is undefined then, and so is its interval.
@@ -40,7 +43,7 @@ def balanced_accuracy_interval(classes: Collection[tuple[float, float]]) -> tupl
     shrunk = [(hits + 0.5) / (support + 1) for hits, support in classes]
     variance = fsum([q * (1 - q) / support for q, (_, support) in zip(shrunk, classes, strict=True)])
     b = fsum(shrunk) / k
-    return wilson(fsum([hits / support for hits, support in classes]) / k, b * (1 - b) * k * k / variance)
+    return wilson(fsum([hits / support for hits, support in classes]) / k, b * (1 - b) * k * k / variance, z)
 
 
 def macro_f1_interval(macro_f1: float, classes: Collection[tuple[int, int, int]]) -> tuple[float, float]:

@@ -1,0 +1,1 @@
+"""Thresholds on a number of a window, with hysteresis on the bounds of its interval."""
