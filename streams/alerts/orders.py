@@ -6,7 +6,8 @@ changes nothing.
 
 import msgspec
 
-from streams.alerts.rules.model import Mute, RuleSet
+from streams.alerts.mutes import MuteChange
+from streams.alerts.rules.model import RuleSet
 
 MAGIC = b"QA1\0"
 
@@ -18,15 +19,18 @@ class RulesOrder(msgspec.Struct, frozen=True, tag="rules"):
 
 
 class MuteOrder(msgspec.Struct, frozen=True, tag="mute"):
-    """A mute from now on; the last one of a name holds. It ends when its time is over, or by `UnmuteOrder`."""
+    """A mute is added, or ended."""
 
-    mute: Mute
+    change: MuteChange
 
 
-class UnmuteOrder(msgspec.Struct, frozen=True, tag="unmute"):
-    """A mute that was ordered ends now."""
+class EndOrder(msgspec.Struct, frozen=True, tag="end"):
+    """A history ends at its newest event: that nothing comes after it is no silence to be told of.
 
-    name: str
+    No step behind `newest_ms` is judged until there is a later prediction.
+    """
+
+    newest_ms: int
 
 
 class TrainedOrder(msgspec.Struct, frozen=True, tag="trained"):
@@ -37,7 +41,7 @@ class TrainedOrder(msgspec.Struct, frozen=True, tag="trained"):
     became: str
 
 
-Order = RulesOrder | MuteOrder | UnmuteOrder | TrainedOrder
+Order = RulesOrder | MuteOrder | EndOrder | TrainedOrder
 
 _DECODER = msgspec.json.Decoder(Order)
 
@@ -55,6 +59,7 @@ def is_order(record: bytes) -> bool:
 def decode(record: bytes) -> Order:
     """The order in a record. Raises ValueError when there is none that this version knows."""
     try:
-        return _DECODER.decode(record[len(MAGIC) :])
+        order: Order = _DECODER.decode(record[len(MAGIC) :])
     except msgspec.MsgspecError as error:
         raise ValueError(f"no order that this version knows: {error}") from error
+    return order

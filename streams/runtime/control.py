@@ -7,11 +7,13 @@ takes a source out that will never come back. One record, one id, a copy for eve
 import uuid
 from dataclasses import dataclass
 
+from streams.alerts import orders
+from streams.alerts.orders import EndOrder
 from streams.ledger import blocks
 from streams.ledger.blocks import Advance, Retire
 from streams.ledger.position import SourceId, offset_of, start
 from streams.ledger.times import rfc3339
-from streams.runtime.config.job import Config
+from streams.runtime.config.job import Config, TopicNoun
 from streams.runtime.errors import StateError, StreamsError, TopicError, UnavailableError
 from streams.runtime.kafka.client import SILENCE
 from streams.runtime.kafka.producer import Producer
@@ -73,9 +75,26 @@ def advance(config: Config, to_ms: int | None, *, force: bool = False, topology:
             f"{rfc3339(to_ms)} is beyond {rfc3339(limit)}, after which no window of the events read so far can change. "
             f"Later events would be late. Say --force if that is meant"
         )
+    newest_event = _newest_event_ms(config, statuses)
+    if newest_event is not None:
+        # before the time moves, so that the alerts do not take the end of a history for silence
+        tallies = config.ledger.tallies_partitions
+        write(config, "tallies", tallies, orders.encode(EndOrder(newest_event)))
     record = Advance(uuid.uuid4().hex, to_ms, ends, config.config_hash)
-    _write(config, blocks.encode(record))
+    write(config, "ledger", config.ledger.partitions, blocks.encode(record))
     return Written(record.id, ends, to_ms)
+
+
+def _newest_event_ms(config: Config, statuses: list[PartitionStatus]) -> int | None:
+    """The time of the newest prediction that was read; None before any."""
+    topics = {source.topic for source in config.prediction_sources}
+    clocks = [
+        source.clock_ms
+        for status in statuses
+        for name, source in status.sources.items()
+        if name.partition("/")[0] in topics and source.clock_ms is not None
+    ]
+    return max(clocks) + config.ledger.max_disorder_ms if clocks else None
 
 
 def unread(statuses: list[PartitionStatus], ends: dict[str, int], partitions: int) -> int:
@@ -99,7 +118,7 @@ def retire(config: Config, source: SourceId) -> Written:
     if str(source) not in known:
         raise RefusedError(f"there is no source {source}. `streams sources` lists them: TOPIC/PARTITION@ID")
     record = Retire(uuid.uuid4().hex, str(source), config.config_hash)
-    _write(config, blocks.encode(record))
+    write(config, "ledger", config.ledger.partitions, blocks.encode(record))
     return Written(record.id, {})
 
 
@@ -113,7 +132,11 @@ def _topology(config: Config) -> Topology:
     return topology
 
 
-def _write(config: Config, record: bytes) -> None:
+def write(config: Config, log: TopicNoun, partitions: int, record: bytes) -> None:
+    """A copy of a record for every partition of one of the job's logs.
+
+    Raises RefusedError when the configuration is not that of a job there, UnavailableError when no broker takes it.
+    """
     pinned = read_pin(config)
     if pinned is None or pinned[0] != config.config_hash:
         raise RefusedError(
@@ -123,8 +146,8 @@ def _write(config: Config, record: bytes) -> None:
     failures: list[BaseException] = []
     producer = Producer("control", config.client, fail=failures.append)
     try:
-        for partition in range(config.ledger.partitions):
-            producer.send(config.topic("ledger"), partition, record)
+        for partition in range(partitions):
+            producer.send(config.topic(log), partition, record)
         if not producer.flush(WITHIN_S) and not failures:
             raise UnavailableError(f"no broker took the record within {WITHIN_S:.0f} s")
     finally:

@@ -18,6 +18,10 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from streams.alerts import orders
+from streams.alerts.judge import AlertingJudge
+from streams.alerts.orders import EndOrder, RulesOrder
+from streams.alerts.rows import ALERT_LOG, ALERTS, GATES
 from streams.formats.columns import Decoded, Records
 from streams.formats.decoder import Decoder
 from streams.formats.reasons import Kind
@@ -28,13 +32,12 @@ from streams.ledger.intake import Intake, Refused
 from streams.ledger.join import Join
 from streams.ledger.position import SourceId
 from streams.ledger.rejects import intake_row, join_row
-from streams.quality.judge import Judge
 from streams.quality.rows import OutputRow, Stream
 from streams.runtime.config.job import Config
 from streams.runtime.errors import ConfigError, InternalError
 
 CHUNK_LINES = 20_000
-STREAMS = (*map(str, Stream), "rejects", "audit")
+STREAMS = (*map(str, Stream), ALERTS, ALERT_LOG, GATES, "rejects", "audit")
 _FOREVER = 1 << 62
 _GZIP = b"\x1f\x8b"
 
@@ -156,12 +159,14 @@ class Replay:
         self._spec = replace(config.ledger, partitions=1, tallies_partitions=1)
         self._config, self._write, self._now_ms = config, write, now_ms
         self._intake, self._join = Intake(self._spec, "replay"), Join(self._spec, 0)
-        self._judge = Judge(replace(config.quality, ledger_partitions=1), 0)
-        self._log, self._tallies = 0, 0
+        self._judge = AlertingJudge(replace(config.quality, ledger_partitions=1), 0)
+        self._log, self._tallies, self._newest_ms = 0, 0, 0
         self.summary = Summary()
 
     def run(self, files: Sequence[tuple[Kind, Path]], read: Callable[[int], None]) -> Summary:
         """Play the files to their end; `read` hears of bytes consumed, for a progress bar."""
+        if self._config.alerts.enabled:
+            self._tell(orders.encode(RulesOrder(self._config.alerts.rules)))
         inputs = [self._open(kind, path, n, read) for n, (kind, path) in enumerate(files)]
         announced = [f.source for f in inputs]
         step = min(w.step_ms for w in self._config.quality.windows)
@@ -169,6 +174,8 @@ class Replay:
             until = min(due) // step * step + step
             for f in inputs:
                 for rows, rejected, end in f.deliver(until):
+                    if rows.kind is Kind.PREDICTION and len(rows):
+                        self._newest_ms = max(self._newest_ms, int(rows.time.max()))
                     self._append(self._intake.blocks(f.source, rows, rejected, end, None))
             self._tick(announced)
         for f in inputs:
@@ -203,12 +210,16 @@ class Replay:
             self._join.apply(self._log, record)
             self._log += 1
 
+    def _tell(self, record: bytes) -> None:
+        """Append to the tallies, and fold what was appended."""
+        for row in self._judge.apply(self._tallies, record):
+            self._emit(row)
+        self._tallies += 1
+
     def _tick(self, announced: Sequence[SourceId]) -> None:
         self._append(self._intake.progress(announced))
         for _, chunk in self._join.flush("replay"):
-            for row in self._judge.apply(self._tallies, chunk):
-                self._emit(row)
-            self._tallies += 1
+            self._tell(chunk)
         for reject in self._join.take_rejects():
             key, value = join_row(reject)
             self._emit(OutputRow("rejects", key, value))
@@ -222,6 +233,7 @@ class Replay:
         """Nothing more is coming: time moves beyond everything that could still change."""
         self._tick(announced)
         newest = max([self._join.watermark, *self._join.held.newest_ms()])
+        self._tell(orders.encode(EndOrder(self._newest_ms)))
         longest = max(w.size_ms for w in self._config.quality.windows)
         beyond = newest + longest + max(t.final_ms for t in self._spec.timings) + 2 * self._spec.pane_ms
         ends = {str(s): self._intake.end(s) for s in announced}

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import cast
 
 from streams import __version__
+from streams.alerts.orders import RulesOrder
 from streams.runtime.application import Application
 from streams.runtime.checkpoints.kept import Checkpoints
 from streams.runtime.clock import monotonic_s, wall_ms
@@ -29,6 +30,7 @@ from streams.runtime.kafka.stage import LOG_LIMITS, Batch
 from streams.runtime.kafka.transactions import RoundProducer, round_producer
 from streams.runtime.lifeline import watch
 from streams.runtime.logs import logger, report
+from streams.runtime.orders import give
 from streams.runtime.pin import ensure_pinned
 from streams.runtime.quality_metrics import QualityMetrics
 from streams.runtime.stages.intake import IntakeStage
@@ -72,6 +74,8 @@ class Worker:
         names = ("ledger", "tallies", "outputs", "checkpoints")
         self._ledger, self._tallies, self._rows, self._states = map(self._producer, names)
         ensure_pinned(self.config, self._rows)
+        if self.config.alerts.enabled:
+            give(RulesOrder(self.config.alerts.rules), self.config, self._tallies)
         self._build()
         asyncio.run(self._main())
         return 0

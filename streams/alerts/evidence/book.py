@@ -5,7 +5,7 @@ always taken there, so a change counts from the first step on whose border lies 
 stood at before it. That depends on each partition's own order, never on how flushes fell into rounds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -68,12 +68,13 @@ class ModelBook:
         every = Changes.joined(ready)
         self._count(every, names, pane_ms)
 
-    def step(self) -> None:
-        """Move every series on by one step."""
+    def step(self, excluded: Callable[[Series], bool] = lambda _: False) -> None:
+        """Move every series on by one step; one that is `excluded` without counting it."""
         self.t += self.windows.step_ms
         for series in self.series.values():
-            series.ring.step()
-            if series.ring.newest() is not None:
+            before = series.ring.settled_at
+            series.ring.step(excluded=excluded(series))
+            if series.ring.settled_at != before:
                 series.first_ms = series.first_ms or self.t
                 series.last_ms = self.t
 

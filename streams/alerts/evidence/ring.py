@@ -64,8 +64,10 @@ class Ring:
         self.hours: dict[int, Ints] = {}  # by start
         self.settled = {w: Coverage() for w in windows.steps}  # as each step was when it settled
         self.week = Coverage()
+        self.settled_at = NO_TIME  # the end of the last step with predictions
         self._capacity = capacity
         self._steps: dict[int, NDArray[np.int32]] = {}  # by end
+        self._excluded: set[int] = set()  # ends of steps that do not count
         self._settled: dict[int, tuple[int, int]] = {}
         self._settled_hours: dict[int, Coverage] = {}
 
@@ -84,6 +86,16 @@ class Ring:
         step = self._steps.get(self.t)
         return None if step is None else step.astype(np.int64)
 
+    def between(self, begin: int, end: int) -> Ints | None:
+        """The steps that end in `(begin, end]`, as they are known now; None where some are not kept any more."""
+        if begin < self.t - self.windows.steps_ms or end > self.t:
+            return None
+        total = np.zeros((self._capacity, COLUMNS), np.int64)
+        first = begin // self.windows.step_ms * self.windows.step_ms + self.windows.step_ms
+        inside = range(first, end + 1, self.windows.step_ms)
+        _sum_into(total, (self._steps[at] for at in inside if at in self._steps))
+        return total
+
     def grow(self, capacity: int) -> None:
         """Make room for more classes."""
         more = ((0, capacity - self._capacity), (0, 0))
@@ -94,6 +106,8 @@ class Ring:
 
     def add(self, end: int, delta: Ints) -> None:
         """Count a change of the step that ends at a time, before or behind `t`."""
+        if end in self._excluded:
+            return
         if end > self.t - self.windows.steps_ms:
             step = self._steps.get(end)
             if step is None:
@@ -112,12 +126,18 @@ class Ring:
             if hour > now - period:
                 np.add(total, delta, out=total)
 
-    def step(self) -> None:
-        """Move on by one step."""
+    def step(self, *, excluded: bool = False) -> None:
+        """Move on by one step. An `excluded` one and all corrections of it count in no sum; its labels are complete."""
         before, self.t = self.t, self.t + self.windows.step_ms
         if self._hour(before) != self._hour(self.t):
             self._turn_hour()
         entering = self._steps.get(self.t)
+        if entering is not None:
+            self._settle(int(entering[:, OF_CLASS].sum()), int(entering[:, SUPPORT].sum()))
+        if excluded:
+            self._excluded.add(self.t)
+            self._steps.pop(self.t, None)
+            entering = None
         for window, total in self.sums.items():
             leaving = self._steps.get(self.t - window)
             if leaving is not None:
@@ -129,7 +149,6 @@ class Ring:
             for total in (*self.sums.values(), *self.periods.values()):
                 np.add(total, entering, out=total)
             self._add_to_hour(self._hour(self.t), entering)
-            self._settle(int(entering[:, OF_CLASS].sum()), int(entering[:, SUPPORT].sum()))
         self._steps.pop(self.t - self.windows.steps_ms, None)
         self._settled.pop(self.t - self.windows.steps_ms, None)
 
@@ -137,8 +156,10 @@ class Ring:
         """What the sums follow from, as bytes."""
         return {
             "t": self.t,
+            "settled_at": self.settled_at,
             "steps": [[end, step.tobytes()] for end, step in self._steps.items()],
             "hours": [[start, hour.tobytes()] for start, hour in self.hours.items()],
+            "excluded": sorted(self._excluded),
             "settled": [[end, *pair] for end, pair in self._settled.items()],
             "settled_hours": [[start, c.predictions, c.labelled] for start, c in self._settled_hours.items()],
         }
@@ -154,6 +175,8 @@ class Ring:
         for start, data in state["hours"]:
             if start > oldest_hour:
                 ring.hours[start] = np.frombuffer(data, np.int64).reshape(capacity, COLUMNS).copy()
+        ring.settled_at = state["settled_at"]
+        ring._excluded = set(state["excluded"])
         ring._settled = {end: (n, labelled) for end, n, labelled in state["settled"] if end > oldest_step}
         ring._settled_hours = {start: Coverage(n, labelled) for start, n, labelled in state["settled_hours"]}
         ring._add_up()
@@ -179,12 +202,14 @@ class Ring:
             if leaving is not None:
                 np.subtract(total, leaving, out=total)
         self.hours.pop(now - self.windows.hours_ms, None)
+        self._excluded = {end for end in self._excluded if end > now - self.windows.hours_ms}
         gone = self._settled_hours.pop(now - WEEK_MS, None)
         if gone is not None:
             self.week.add(-gone.predictions, -gone.labelled)
 
     def _settle(self, predictions: int, labelled: int) -> None:
         self._settled[self.t] = predictions, labelled
+        self.settled_at = self.t
         for coverage in (*self.settled.values(), self.week):
             coverage.add(predictions, labelled)
         hour = self._hour(self.t)

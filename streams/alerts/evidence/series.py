@@ -80,6 +80,11 @@ class Series:
         step = self.ring.newest()
         return self._counts(np.zeros((len(self.classes), 4), np.int64) if step is None else step)
 
+    def between(self, begin: int, end: int) -> Counts | None:
+        """The counts of `(begin, end]` as they are known now; None where its steps are not kept any more."""
+        table = self.ring.between(begin, end)
+        return None if table is None else self._counts(table)
+
     def hours(self, from_ms: int, to_ms: int) -> Hours:
         """The hours with any count that begin in `[from, to)`; the newest may not be over."""
         starts = sorted(start for start in self.ring.hours if from_ms <= start < to_ms)

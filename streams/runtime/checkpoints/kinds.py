@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from streams.alerts.judge import AlertingJudge
 from streams.ledger.join import Join
-from streams.quality.judge import Judge
 from streams.runtime.checkpoints.rules import Lineage
 from streams.runtime.config.job import Config, TopicNoun
 
@@ -45,13 +45,13 @@ JOIN: StateKind[Join] = StateKind(
     dump=lambda join: join.dump(),
 )
 
-JUDGE: StateKind[Judge] = StateKind(
+JUDGE: StateKind[AlertingJudge] = StateKind(
     "judge",
     "tallies",
     partitions=lambda config: config.ledger.tallies_partitions,
     depends_on=lambda config: f"{config.config_hash}+{config.quality_hash}",
-    fresh=lambda config, partition: Judge(config.quality, partition),
-    load=lambda config, partition, state: Judge.load(config.quality, partition, state),
+    fresh=lambda config, partition: AlertingJudge(config.quality, partition),
+    load=lambda config, partition, state: AlertingJudge.load(config.quality, partition, state),
     dump=lambda judge: judge.dump(),
-    adopt=lambda config, partition, state: Judge.adopt(config.quality, partition, state),
+    adopt=lambda config, partition, state: AlertingJudge.adopt(config.quality, partition, state),
 )

@@ -56,6 +56,7 @@ class Record:
     value: bytes | None
     key: bytes | None = None
     timestamp_ms: int = 0
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 Offsets = Mapping[TopicPartitionKey, tuple[int, str]]
@@ -174,8 +175,9 @@ class TransactionalProducer:
         while True:
             try:
                 self._producer.produce(
-                    record.topic, record.value, record.key, record.partition, timestamp=record.timestamp_ms
-                )
+                    record.topic, record.value, record.key, record.partition,
+                    timestamp=record.timestamp_ms, headers=list(record.headers),
+                )  # fmt: skip
             except BufferError:
                 self._pause(until_s)
             else:
@@ -258,7 +260,7 @@ class IdempotentRounds:
                 try:
                     self._producer.produce(
                         record.topic, record.value, record.key, record.partition,
-                        on_delivery=self._delivered, timestamp=record.timestamp_ms,
+                        on_delivery=self._delivered, timestamp=record.timestamp_ms, headers=list(record.headers),
                     )  # fmt: skip
                 except BufferError:
                     self._wait(until_s)

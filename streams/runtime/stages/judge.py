@@ -12,19 +12,19 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from streams.alerts.judge import AlertingJudge
 from streams.ledger.gap import GapError
-from streams.quality.judge import Judge
-from streams.quality.rows import OutputRow, Stream
+from streams.quality.rows import OutputRow
 from streams.runtime.checkpoints.kept import MOVED_KEPT_S, Checkpoints, Kept
 from streams.runtime.checkpoints.kinds import JUDGE
 from streams.runtime.checkpoints.rules import Due
-from streams.runtime.config.job import Config, TopicNoun
+from streams.runtime.config.job import Config
 from streams.runtime.errors import StateError, UnavailableError
 from streams.runtime.kafka.client import Log, TopicPartitionKey
 from streams.runtime.kafka.source import Source
 from streams.runtime.kafka.stage import Batch
 from streams.runtime.kafka.transactions import FencedError, RoundProducer
-from streams.runtime.stages.outputs import encode
+from streams.runtime.stages.outputs import record_of
 from streams.runtime.telemetry import Count, Level, Telemetry
 from streams.runtime.topology import Topology
 
@@ -46,7 +46,7 @@ class _Part:
     this fold were lost with a partition that moved, and only a new fold can bring them again.
     """
 
-    judge: Judge
+    judge: AlertingJudge
     producer: RoundProducer
     due: Due
     written_to: int = 0
@@ -54,7 +54,7 @@ class _Part:
     left_s: float | None = None  # since when it is another worker's
     rows_to: int = 0
     ready: bool = False
-    rows: dict[tuple[str, str], OutputRow] = field(default_factory=dict)  # newest of each key, not written yet
+    rows: dict[tuple[str, str, object], OutputRow] = field(default_factory=dict)  # not written yet, see `_line`
 
 
 class JudgeStage:
@@ -124,7 +124,7 @@ class JudgeStage:
         if restored.state is None and old is not None:
             return _Part(old.judge, producer, old.due, written_to, old.record, ready=True)
         written_to = 0 if restored.adopted else written_to  # all it says first is new
-        judge = restored.state or Judge(self._config.quality, tp[1])
+        judge = restored.state or AlertingJudge(self._config.quality, tp[1])
         return _Part(judge, producer, self._kept.due(restored.size_bytes), written_to, ready=True)
 
     def revoked(self, tps: list[TopicPartitionKey], lost: bool) -> None:  # noqa: ARG002 - the protocol's
@@ -164,7 +164,9 @@ class JudgeStage:
                 raise StateError(f"{where}: {error}. Only this job may write to its topics") from error
             if rows:
                 part.rows_to = part.judge.position
-                part.rows.update({(row.stream, row.key): row for row in rows})
+                for row in rows:
+                    part.rows.pop(_line(row), None)  # behind all that was said before
+                    part.rows[_line(row)] = row
         return len(batch.messages)
 
     def has_rows(self, partition: int) -> bool:
@@ -219,7 +221,7 @@ class JudgeStage:
     def _commit(self, part: _Part, partition: int) -> None:
         assert self.source is not None  # noqa: S101 - attached before it starts
         topic, position, rows = self._config.topic("tallies"), part.judge.position, part.rows
-        records = [encode(self._config, _NOUNS[row.stream], row.key, row.value) for row in rows.values()]
+        records = [record_of(self._config, row, partition) for row in rows.values()]
         note = orjson.dumps(self._note(topic)).decode()
         metadata = self.source.group_metadata
         for begin in range(0, len(records), MAX_RECORDS):
@@ -264,14 +266,6 @@ class JudgeStage:
         return offset if known else 0
 
 
-_NOUNS: dict[str, TopicNoun] = {
-    Stream.WINDOWS: "windows",
-    Stream.CLASSES: "classes",
-    Stream.CONFUSION: "confusion",
-    Stream.CALIBRATION: "calibration",
-    Stream.DELAYS: "delays",
-    Stream.DRIFT: "drift",
-    Stream.GROUPS: "groups",
-    Stream.LABEL_SOURCES: "label_sources",
-    Stream.SAMPLES: "samples",
-}
+def _line(row: OutputRow) -> tuple[str, str, object]:
+    """What a later row replaces before it is written: revisions of the same, but no transition of an alert."""
+    return row.stream, row.key, row.value.get("transition_id")

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 
 import orjson
 
+from streams.alerts.rows import ALERT_LOG, ALERTS, GATES
+from streams.quality.rows import OutputRow, Stream
 from streams.runtime.config.job import Config, TopicNoun
 from streams.runtime.kafka.producer import Producer
 from streams.runtime.kafka.transactions import Record
@@ -16,10 +18,59 @@ from streams.runtime.telemetry import Count, Telemetry
 ANY_PARTITION = -1
 """The partition is chosen by the key."""
 
+_EVENTS: tuple[TopicNoun, ...] = ("alerts", "alert-log")
 
-def encode(config: Config, stream: TopicNoun, key: str, row: Mapping[str, object]) -> Record:
-    """The record of a row."""
-    return Record(config.topic(stream), ANY_PARTITION, orjson.dumps(row), key.encode())
+
+def _event(config: Config, row: Mapping[str, object]) -> tuple[tuple[str, bytes], ...]:
+    """CloudEvents attributes in Kafka's binary mode; the same for the same row."""
+    if "transition_id" not in row:
+        return ()
+    attributes = {
+        "specversion": "1.0",
+        "id": row["transition_id"],
+        "source": f"/quality/{config.name}",
+        "type": f"quality.alert.{row['kind']}",
+        "subject": row["fingerprint"],
+        "time": row["t"],
+    }
+    events = tuple((f"ce_{name}", str(value).encode()) for name, value in attributes.items())
+    return (*events, ("content-type", b"application/json"))
+
+
+def encode(
+    config: Config, stream: TopicNoun, key: str, row: Mapping[str, object], partition: int = ANY_PARTITION
+) -> Record:
+    """The record of a row; of an alert's with the attributes of a CloudEvent."""
+    headers = _event(config, row) if stream in _EVENTS else ()
+    return Record(config.topic(stream), partition, orjson.dumps(row), key.encode(), headers=headers)
+
+
+NOUNS: dict[str, TopicNoun] = {
+    Stream.WINDOWS: "windows",
+    Stream.CLASSES: "classes",
+    Stream.CONFUSION: "confusion",
+    Stream.CALIBRATION: "calibration",
+    Stream.DELAYS: "delays",
+    Stream.DRIFT: "drift",
+    Stream.GROUPS: "groups",
+    Stream.LABEL_SOURCES: "label_sources",
+    Stream.SAMPLES: "samples",
+    ALERTS: "alerts",
+    ALERT_LOG: "alert-log",
+    GATES: "gates",
+}
+"""Which topic the rows of each of the judge's streams go to."""
+
+_OF_MODELS = frozenset({ALERTS, ALERT_LOG, GATES})
+
+
+def record_of(config: Config, row: OutputRow, judge: int) -> Record:
+    """The record of a row of the judge of a tallies partition.
+
+    All that is said of the alerts of a model lies in one partition, in the order of its steps.
+    """
+    partition = judge if row.stream in _OF_MODELS else ANY_PARTITION
+    return encode(config, NOUNS[row.stream], row.key, row.value, partition)
 
 
 class Outputs:

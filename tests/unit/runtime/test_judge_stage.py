@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from streams.alerts.rows import ALERT_LOG, ALERTS, GATES
 from streams.formats.columns import Group
 from streams.ledger.cells import CellKind
 from streams.ledger.flush import encode
@@ -20,7 +21,8 @@ from streams.runtime.kafka.producer import Producer
 from streams.runtime.kafka.source import Source
 from streams.runtime.kafka.transactions import FencedError, Offsets, Record
 from streams.runtime.stages import judge as judge_stage
-from streams.runtime.stages.judge import _NOUNS, FENCED_FOR_S, JudgeStage, _Part
+from streams.runtime.stages.judge import FENCED_FOR_S, JudgeStage, _Part
+from streams.runtime.stages.outputs import NOUNS
 from streams.runtime.telemetry import Telemetry
 from streams.runtime.topology import Topology
 from tests.support.judged import History, spec_of
@@ -155,5 +157,5 @@ def test_a_stop_ends_an_owner_that_begins_again() -> None:
 
 
 def test_every_stream_of_rows_has_its_topic() -> None:
-    assert set(_NOUNS) == set(Stream)
-    assert len(set(_NOUNS.values())) == len(_NOUNS)
+    assert set(NOUNS) == {*Stream, ALERTS, ALERT_LOG, GATES}
+    assert len(set(NOUNS.values())) == len(NOUNS)

@@ -1,0 +1,130 @@
+"""One error budget of one series at work: what it says at each step, and what it remembers between them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from streams.alerts.budget.codes import BREACH
+from streams.alerts.budget.dispersion import GUARD_MS, SPAN_MS, Flags, Floats, Ints, design_effect
+from streams.alerts.budget.judge import judge_budget
+from streams.alerts.budget.period import Period
+from streams.alerts.budget.tail import binomial_tail
+from streams.alerts.budget.tiers import miss_limit
+from streams.alerts.evidence.series import Counts, Hours, Series
+from streams.alerts.instance import Instance, Phase
+from streams.alerts.missing import is_ready
+from streams.alerts.rules.model import HOUR, Slo, selects
+from streams.alerts.watching.said import Said, identity
+from streams.ledger.spec import NO_TIME
+
+
+class BudgetWatch:
+    """A budget and a series. What varies from hour to hour is looked at once an hour, and kept."""
+
+    def __init__(self, slo: Slo, series: Series) -> None:
+        self.slo, self.series = slo, series
+        self._hour = NO_TIME
+        self._deff: Floats = np.ones(0)
+        self._named = next((pattern for label, pattern in slo.match if label == "class"), "*")
+
+    def judge(
+        self, active: Sequence[Instance], settle_ms: int, max_page_age_ms: int, before: Series | None
+    ) -> list[Said]:
+        """What is said of every class that breaches, and of every one whose alert is active.
+
+        `active` are the instances of this budget and series that are not inactive; `before` is the version before it.
+        """
+        series, slo = self.series, self.slo
+        index = {name: c for c, name in enumerate(series.classes)}
+        of_class = {index[dict(one.labels)["class"]]: one for one in active}
+        step = judge_budget(
+            slo,
+            series.classes,
+            self._counts,
+            self._design_effect(of_class),
+            self._events(series.newest()),
+            {c: one.tier or "" for c, one in of_class.items()},
+            lambda window: is_ready(series.completeness(window), slo.ready),
+            settle_ms,
+            max_page_age_ms,
+            lambda: self._period(before),
+        )
+        said = []
+        for c in sorted({*np.flatnonzero(step.verdict == BREACH).tolist(), *of_class}):
+            name = series.classes[c]
+            if not selects(self._named, name):
+                continue
+            refuted = c in of_class and self._refuted(c, of_class[c])
+            labels = identity(series.model, series.version, series.segment, name)
+            judgement = step.judgement(c)
+            # what nothing is counted of says nothing: the numbers of before stay
+            evidence = {"sli": slo.sli, **judgement.evidence} if judgement.evidence.get("n_long") else {}
+            said.append(Said("slo", slo.name, labels, judgement._replace(evidence=evidence), slo.about, refuted))
+        return said
+
+    def dump(self) -> list[object]:
+        """What was looked at in this hour."""
+        return [self._hour, self._deff.tobytes()]
+
+    def load(self, state: Sequence[Any]) -> None:
+        """Go on with what `dump` gave."""
+        self._hour, self._deff = state[0], np.frombuffer(state[1], np.float64)
+
+    def _counts(self, window_ms: int) -> tuple[Ints, Ints]:
+        counts = self.series.pooled(window_ms)
+        return self._events(counts), self._misses(counts)
+
+    def _events(self, counts: Counts | Hours) -> Ints:
+        return counts.predicted if self.slo.sli == "precision" else counts.support
+
+    def _misses(self, counts: Counts | Hours) -> Ints:
+        return self._events(counts) - counts.hits
+
+    def _period(self, before: Series | None) -> Period:
+        slo, series = self.slo, self.series
+        counts = series.period(slo.period_ms)
+        observed = min(series.t - series.first_ms + 1 if series.first_ms else 0, slo.period_ms)
+        usual = None
+        if before is not None:
+            usual = self._events(before.period(slo.period_ms))
+        return Period(self._events(counts), self._misses(counts), observed, usual)
+
+    def _design_effect(self, active: Mapping[int, Instance]) -> Floats:
+        """Once an hour; classes that came since vary by chance alone until then."""
+        t, k = self.series.t, len(self.series.classes)
+        hour = t // HOUR * HOUR
+        if hour != self._hour:
+            self._hour = hour
+            hours = self.series.hours(hour - GUARD_MS - SPAN_MS, hour - GUARD_MS)
+            self._deff = design_effect(self._events(hours), self._misses(hours), self._in_episode(hours, active))
+        if len(self._deff) < k:
+            self._deff = np.concatenate((self._deff, np.ones(k - len(self._deff))))
+        return self._deff
+
+    def _in_episode(self, hours: Hours, active: Mapping[int, Instance]) -> Flags | None:
+        if not active:
+            return None
+        out: Flags = np.zeros(hours.support.shape, np.bool_)
+        for c, one in active.items():
+            out[hours.start >= one.episode - self._longest, c] = True
+        return out
+
+    @property
+    def _longest(self) -> int:
+        return max(tier.long_ms for tier in self.slo.tiers)
+
+    def _refuted(self, c: int, one: Instance) -> bool:
+        """Whether what it fired on, counted as it is known now, would not have been a breach."""
+        tier = next((tier for tier in self.slo.tiers if tier.name == one.tier), None)
+        if tier is None or one.phase is not Phase.RECOVERING:
+            return False
+        counts = self.series.between(one.fired_at - tier.long_ms, one.fired_at)
+        if counts is None:
+            return False
+        n, bad = int(self._events(counts)[c]), int(self._misses(counts)[c])
+        target = self.slo.target_of(self.series.classes[c])
+        if not n or bad <= miss_limit(tier, target) * n:
+            return True
+        deff = float(self._deff[c])
+        return bool(binomial_tail(np.floor(bad / deff), np.floor(n / deff), 1 - target) > tier.alpha)

@@ -1,0 +1,63 @@
+"""Which alerts of one model are told, and which are spoken for: mutes, rollups and inhibition at each step."""
+
+from collections.abc import Mapping
+
+from streams.alerts.evidence.series import Series
+from streams.alerts.grouping import groups, inhibitions, judge_rollup
+from streams.alerts.instance import Instance
+from streams.alerts.mutes import excluded, in_force, mutes_at
+from streams.alerts.rules.model import Mute
+from streams.alerts.watching.roster import Roster
+from streams.alerts.watching.said import Said, identity
+from streams.alerts.watching.wanted import Asked
+
+
+class Grouped:
+    """Looks at the alerts of a model together, after each was judged."""
+
+    def __init__(self, asked: Asked, roster: Roster) -> None:
+        self._asked, self._roster = asked, roster
+        self._mutes = in_force(asked.mutes, ())
+        self._excluding = False
+        self._inhibited: Mapping[str, tuple[str, ...]] = {}
+        self.set_mutes(())
+
+    def set_mutes(self, added: tuple[Mute, ...]) -> None:
+        """The mutes that were added while the job runs, besides those of the rules."""
+        self._mutes = in_force(self._asked.mutes, added)
+        self._excluding = any(mute.budget == "exclude" for mute in self._mutes)
+
+    def rollups(self, classes: int) -> list[Said]:
+        """What rollups say after their members were judged; `classes` of the model."""
+        said = []
+        for rollup in self._asked.rollups:
+            members = [*self._roster.of(rollup.of).values(), *self._roster.of(rollup.name).values()]
+            for group in groups(rollup, members):
+                judgement = judge_rollup(rollup, group, classes)
+                said.append(Said("rollup", rollup.name, group.labels, judgement, rollup.about))
+        return said
+
+    def look(self, t: int) -> None:
+        """Find out who speaks for whom, once everything was judged at the step that ends at t."""
+        active = self._roster.active()
+        self._inhibited = (
+            inhibitions(
+                active,
+                self._asked.rollups,
+                self._asked.inhibiting,
+                lambda one: bool(mutes_at(self._mutes, one.rule, one.labels, t)),
+            )
+            if len(active) > 1
+            else {}
+        )
+
+    def muted(self, one: Instance, t: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Names of the mutes of an alert at a step, and fingerprints of those that speak for it."""
+        by = mutes_at(self._mutes, one.rule, one.labels, t) if self._mutes else ()
+        return by, self._inhibited.get(one.fingerprint, ())
+
+    def excluded(self, series: Series, start_ms: int, end_ms: int) -> bool:
+        """Whether a step of a series counts in no budget: a mute that means all of the series says so."""
+        if not self._excluding:
+            return False
+        return excluded(self._mutes, "", identity(series.model, series.version, series.segment), start_ms, end_ms)

@@ -1,0 +1,139 @@
+"""The alerts of one model: step by step, every rule is asked, every alert moves on, and rows say what changed."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from streams.alerts.evidence.book import ModelBook
+from streams.alerts.evidence.series import Series
+from streams.alerts.instance import Ending, Instance
+from streams.alerts.rows import ALERTS, Context, pulse_row
+from streams.alerts.rules.model import Mute, RuleSet
+from streams.alerts.watching.asking import Asking
+from streams.alerts.watching.grouped import Grouped
+from streams.alerts.watching.roster import Roster
+from streams.alerts.watching.wanted import Asked
+from streams.ledger.spec import NO_TIME
+from streams.quality.counts.names import Names
+from streams.quality.listener import Settled
+from streams.quality.rows import OutputRow
+
+
+class ModelWatch:
+    """Everything that is remembered of one model. A step is judged once, in the order of time."""
+
+    def __init__(self, model: str, rules: RuleSet, dimensions: tuple[str, ...]) -> None:
+        """`dimensions` are the job's, in the order of `Names`."""
+        asked = Asked(rules, model)
+        self.model, self.rules = model, rules
+        self.book = ModelBook(model, asked.windows(), asked.dimensions(dimensions))
+        self.roster = Roster()
+        self._dimensions = dimensions
+        self._asking = Asking(asked, self.book, self.roster)
+        self._grouped = Grouped(asked, self.roster)
+        self._added: tuple[Mute, ...] = ()
+        self._found: list[Settled] = []
+
+    def settled(self, window: Settled) -> None:
+        """A window was judged; the step it ends in is judged next or in this round."""
+        self._found.append(window)
+
+    def set_mutes(self, added: tuple[Mute, ...]) -> None:
+        """The mutes that people added, from the next step on."""
+        self._added = added
+        self._grouped.set_mutes(added)
+
+    def set_rules(self, rules: RuleSet) -> list[OutputRow]:
+        """Other rules from the next step on; alerts of rules that are gone end."""
+        asked = Asked(rules, self.model)
+        self.rules = rules
+        self.book.rewindow(asked.windows(), asked.dimensions(self._dimensions), self._dimensions)
+        kept = self._asking.dump()
+        self._asking, self._grouped = Asking(asked, self.book, self.roster), Grouped(asked, self.roster)
+        self._asking.load(kept)
+        self._grouped.set_mutes(self._added)
+        gone = [one for one in self.roster.active() if one.rule not in asked.names]
+        self.roster.close(gone, self.book.t, Ending.RULE_REMOVED)
+        return self._tell(self.book.t, self.book.t) if gone else []
+
+    def advance(self, settled_ms: int, settle_ms: int, names: Names, pane_ms: int) -> list[OutputRow]:
+        """Judge every step that ends at or before `settled_ms`; the rows."""
+        step_ms = self.book.windows.step_ms
+        last = settled_ms // step_ms * step_ms
+        rows: list[OutputRow] = []
+        if not self._begun(last, pane_ms):
+            return rows
+        began = self.book.t
+        while self.book.t + step_ms <= last:
+            if self.book.idle and not self.roster.active():
+                # nothing is there to be judged until the first step with a count
+                first = self.book.first_step(pane_ms)
+                ahead = last if first is None else min(last, first - step_ms)
+                if ahead > self.book.t:
+                    self.book.begin(ahead)
+                    continue
+            rows += self._step(settle_ms, names, pane_ms)
+        if self.book.t > began:
+            settled = self.book.t + settle_ms
+            pulse = pulse_row(self.model, self.book.t, settled, self.roster.counts(), self.rules.hash)
+            rows.append(OutputRow(ALERTS, f"pulse|{self.model}", pulse))
+        return rows
+
+    def trained(self, request: str, became: str) -> None:
+        """The trainer says what became of a request to retrain."""
+        self._asking.trained(request, became)
+
+    def dump(self) -> dict[str, object]:
+        """Everything but the rules, of plain values; for `load`."""
+        return {"book": self.book.dump(), "roster": self.roster.dump(), "asking": self._asking.dump()}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Fill an empty one with what `dump` gave. Raises ValueError when it is damaged."""
+        self.book.load(state["book"])
+        self.roster.load(state["roster"])
+        self._asking.load(state["asking"])
+
+    def _begun(self, last: int, pane_ms: int) -> bool:
+        """Whether there is a first step: that of the first prediction, or none yet."""
+        if self.book.t != NO_TIME:
+            return True
+        first = self.book.first_step(pane_ms)
+        if first is None or first > last:
+            return False
+        self.book.begin(first - self.book.windows.step_ms)
+        return True
+
+    def _step(self, settle_ms: int, names: Names, pane_ms: int) -> list[OutputRow]:
+        t, step_ms = self.book.t + self.book.windows.step_ms, self.book.windows.step_ms
+        self.book.apply(t + settle_ms, names, pane_ms)
+        self.book.step(lambda series: self._grouped.excluded(series, t - step_ms, t))
+        self._retire(t)
+        found = [window for window in self._found if window.end_ms <= t]
+        self._found = [window for window in self._found if window.end_ms > t]
+        for said in self._asking.judge(t, settle_ms, found):
+            self.roster.take(said, t, step_ms)
+        for said in self._grouped.rollups(len(self.book.classes)):
+            self.roster.take(said, t, step_ms)
+        self.roster.hold_the_silent(t, step_ms)
+        return [*self._asking.take_rows(), *self._tell(t, t + settle_ms)]
+
+    def _tell(self, t: int, settled_at: int) -> list[OutputRow]:
+        context = Context(self.rules.hash, settled_at)
+        self._grouped.look(t)
+        return self.roster.tell(t, context, self.rules.heartbeat_ms, lambda one: self._grouped.muted(one, t))
+
+    def _retire(self, t: int) -> None:
+        """A version without predictions for long is gone, and its alerts with it."""
+        for version, series in list(self._versions()):
+            if series.last_ms and t - series.last_ms >= self.rules.retire_after_ms:
+                self.book.retire(version)
+                gone = [one for one in self.roster.active() if _version(one) == version]
+                self.roster.close(gone, t, Ending.VERSION_RETIRED)
+
+    def _versions(self) -> Iterator[tuple[str, Series]]:
+        for (version, dimension, _), series in self.book.series.items():
+            if not dimension:
+                yield version, series
+
+
+def _version(one: Instance) -> str:
+    return dict(one.labels).get("version", "")

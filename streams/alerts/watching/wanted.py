@@ -1,0 +1,90 @@
+"""Which counts do the rules of a model need?"""
+
+from streams.alerts.evidence.ring import Windows
+from streams.alerts.missing import no_data_name
+from streams.alerts.rules.model import DAY, HOUR, Canary, DriftRule, Match, Retrain, Rule, RuleSet, Slo, selects
+
+BASELINE_MS = 7 * DAY
+STEP_METRICS = frozenset({
+    "balanced_accuracy", "accuracy", "recall", "precision", "f1", "specificity", "support", "label_completeness",
+    "prediction_share",
+})  # fmt: skip
+
+USUAL_MS = 7 * DAY
+"""For how long hours are kept at least: what is usual is taken from them."""
+
+
+class Asked:
+    """The rules that are about one model."""
+
+    def __init__(self, rules: RuleSet, model: str) -> None:
+        self.rules = rules
+        self.slos = tuple(slo for slo in rules.slos if _about(slo.match, model))
+        self.thresholds = tuple(rule for rule in rules.rules if _about(rule.match, model))
+        self.drifts = tuple(rule for rule in rules.drifts if _about(rule.match, model))
+        self.rollups = rules.rollups
+        self.canaries = tuple(canary for canary in rules.canaries if selects(canary.model, model))
+        self.retrains = tuple(retrain for retrain in rules.retrains if selects(retrain.model, model))
+        self.mutes = tuple(mute for mute in rules.mutes if _about(mute.match, model))
+
+    @property
+    def carrying(self) -> tuple[Slo | Rule, ...]:
+        """The rules that carry an alert about missing data."""
+        return (*self.slos, *self.thresholds)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names under which there may be alerts."""
+        names = {one.name for one in self.slos} | {one.name for one in self.thresholds}
+        names |= {one.name for one in self.drifts} | {one.name for one in self.rollups}
+        names |= {one.name for one in self.canaries} | {one.name for one in self.retrains}
+        return frozenset(names | {no_data_name(rule.name) for rule in self.carrying if rule.no_data is not None})
+
+    @property
+    def inhibiting(self) -> tuple[str, ...]:
+        """The names of rules whose alerts speak for a whole model version."""
+        return tuple(rule.name for rule in self.thresholds if rule.inhibits == "model")
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no rule asks anything."""
+        some: tuple[tuple[Slo | Rule | DriftRule | Canary | Retrain, ...], ...] = (
+            self.slos, self.thresholds, self.drifts, self.canaries, self.retrains,
+        )  # fmt: skip
+        return not any(some)
+
+    def windows(self) -> Windows:
+        """The sums that must be kept."""
+        steps = {HOUR}
+        periods = {slo.period_ms for slo in self.slos}
+        for slo in self.slos:
+            steps |= {length for tier in slo.tiers for length in (tier.long_ms, tier.short_ms)}
+            steps |= {slo.no_data.for_ms} if slo.no_data else set()
+        for rule in self.thresholds:
+            if rule.metric in STEP_METRICS:
+                steps.add(rule.window_ms)
+                periods |= {BASELINE_MS}
+            steps |= {rule.no_data.for_ms} if rule.no_data else set()
+        hours = {USUAL_MS, *periods}
+        hours |= {canary.max_duration_ms for canary in self.canaries}
+        hours |= {retrain.slice_ms * (retrain.slices + 1) for retrain in self.retrains}
+        return Windows(self.rules.step_ms, tuple(sorted(steps)), tuple(sorted(periods)), max(hours))
+
+    def dimensions(self, names: tuple[str, ...]) -> tuple[int, ...]:
+        """The indexes of the dimensions whose values have counts of their own."""
+        by = {label for rule in self.carrying for label in rule.by}
+        return tuple(d for d, name in enumerate(names) if f"segment.{name}" in by)
+
+
+def _about(match: Match, model: str) -> bool:
+    return all(selects(pattern, model) for label, pattern in match if label == "model")
+
+
+def segment_of(by: tuple[str, ...]) -> str | None:
+    """The dimension that a rule is asked by; None for all segments together."""
+    return next((label.removeprefix("segment.") for label in by if label.startswith("segment.")), None)
+
+
+def matches(match: Match, labels: dict[str, str]) -> bool:
+    """Whether labels are meant: a label that is not there is only meant by `*`."""
+    return all(selects(pattern, labels.get(label, "")) for label, pattern in match)
