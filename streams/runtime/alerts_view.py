@@ -54,7 +54,7 @@ class AlertsView:
         """Begin to read."""
         self._thread.start()
 
-    def stop(self, timeout_s: float = 5.0) -> None:
+    def stop(self, timeout_s: float = 2.0) -> None:
         """Read no more."""
         self._stop.set()
         if self._thread.is_alive():

@@ -9,17 +9,25 @@ import asyncio
 import shutil
 import tempfile
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, cast
 
 import faust
 from faust.app.base import BootStrategy
 
+from streams.runtime.alerts_board import AlertsBoard
+from streams.runtime.alerts_view import AlertsView
+from streams.runtime.clock import wall_ms
 from streams.runtime.config.job import Config
 from streams.runtime.errors import ConfigError
+from streams.runtime.kafka.client import Log
 from streams.runtime.kafka.stage import Batch
+from streams.runtime.logs import logger
 from streams.runtime.telemetry import CONTENT_TYPE
+from streams.web.alerts import alert_routes
+from streams.web.gates import gate_routes
 from streams.web.health import Health
+from streams.web.routes import Route
 from streams.web.server import mount
 
 CHANNEL_BATCHES = 256
@@ -51,8 +59,12 @@ class Application:
         health: Callable[[], Health],
         metrics: Callable[[], bytes],
         fail: Callable[[BaseException], None],
+        routes: Sequence[Route] = (),
     ) -> None:
-        """`takes` are the coroutines that apply a batch of a stage; what escapes one goes to `fail`."""
+        """`takes` are the coroutines that apply a batch of a stage; what escapes one goes to `fail`.
+
+        `routes` are served besides those of alerts and gates.
+        """
         self._config, self._fail = config, fail
         self._folder = tempfile.mkdtemp(prefix="streams-")
         self._app = _App(
@@ -65,7 +77,9 @@ class Application:
             web_port=config.run.http_port,
             datadir=self._folder,
         )
-        mount(self._app, health, metrics, CONTENT_TYPE)
+        board = AlertsBoard(lambda: config.alerts.rules.canaries, wall_ms)
+        self._alerts = AlertsView.of(config, board, cast("Log", logger("alerts")))
+        mount(self._app, health, metrics, CONTENT_TYPE, [*gate_routes(board), *alert_routes(board), *routes])
         self._channels: dict[str, Any] = {}
         for name, take in takes.items():
             self._channels[name] = self._app.channel(maxsize=CHANNEL_BATCHES)
@@ -82,9 +96,11 @@ class Application:
                 f"{self._config.file}: the web server cannot listen on {self._config.run.http_host}:"
                 f"{self._config.run.http_port}: {error.strerror}. Give each worker of a machine its own run.http_port"
             ) from error
+        self._alerts.start()
 
     async def stop(self) -> None:
         """Stop them; what is still in a channel is dropped."""
+        await asyncio.to_thread(self._alerts.stop)
         await self._app.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
