@@ -1,7 +1,8 @@
 """The endpoints on Faust's own web server, asked over loopback."""
 
 import asyncio
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import faust
@@ -11,6 +12,8 @@ from faust.app.base import BootStrategy
 
 from streams.runtime.telemetry import CONTENT_TYPE, Count, Telemetry
 from streams.web.health import Health
+from streams.web.pages import Page
+from streams.web.routes import Asked, Route, json_page
 from streams.web.server import mount
 
 Answer = tuple[int, Mapping[str, str], str]
@@ -24,21 +27,49 @@ class Application(faust.App):
     BootStrategy = WithoutKafka
 
 
-def ask(folder: Path, health: Health, telemetry: Telemetry, *paths: str) -> dict[str, Answer]:
-    """The answers of an application that has just the endpoints."""
+def ask(
+    folder: Path, health: Health, telemetry: Telemetry, *paths: str, routes: Sequence[Route] = ()
+) -> dict[str, Answer]:
+    """The answers of an application that has just the endpoints; a path with a space names a method first."""
 
     async def answers() -> dict[str, Answer]:
         app = Application("endpoints", datadir=str(folder))
-        mount(app, lambda: health, telemetry.page, CONTENT_TYPE)
+        mount(app, lambda: health, telemetry.page, CONTENT_TYPE, routes)
         app.finalize()
         found: dict[str, Answer] = {}
         async with TestClient(TestServer(await app.web.wsgi())) as client:
             for path in paths:
-                response = await client.get(path)
+                method, _, where = path.rpartition(" ")
+                response = await client.request(method or "GET", where, data=b"posted" if method == "POST" else None)
                 found[path] = (response.status, dict(response.headers), await response.text())
         return found
 
     return asyncio.run(answers())
+
+
+def echo(asked: Asked) -> Page:
+    """What a route is asked."""
+    given = {
+        "path": dict(asked.path),
+        "query": {k: list(v) for k, v in asked.query.items()},
+        "body": asked.body.decode(),
+    }
+    return json_page(given, headers=(("ETag", '"1"'),))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_routes_have_their_own_methods_names_and_headers(tmp_path: Path) -> None:
+    health = Health(heartbeat_age_s=1.0, assigned=2, loaded=2, joined=True)
+    routes = [Route("GET", "/v1/x/{name}", echo), Route("POST", "/v1/x/{name}", echo), Route("POST", "/v1/y", echo)]
+    once, twice, posted, wrong = "/v1/x/a%20b%2Fc?q=1", "/v1/x/a?q=1&q=%22", "POST /v1/x/a", "PUT /v1/x/a"
+    answers = ask(tmp_path, health, Telemetry(), once, twice, posted, wrong, "/v1/y", "/v1/x/a/b", routes=routes)
+    assert [status for status, _, _ in answers.values()] == [200, 200, 200, 405, 405, 404]
+    assert json.loads(answers[once][2]) == {"path": {"name": "a b/c"}, "query": {"q": ["1"]}, "body": ""}
+    assert json.loads(answers[twice][2])["query"] == {"q": ["1", '"']}
+    assert json.loads(answers[posted][2])["body"] == "posted"
+    headers = {name.lower(): value for name, value in answers[once][1].items()}
+    assert (headers["etag"], headers["cache-control"]) == ('"1"', "no-store")
+    assert headers["content-type"] == "application/json"
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
