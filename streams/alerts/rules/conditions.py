@@ -32,6 +32,7 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<number>-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)(?P<unit>[a-zA-Z%]*)"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_.]*)|(?P<op><=|>=|<>|==|!=|=|<|>|&&|\|\|)|(?P<bracket>[()]))"
 )
+_TAKES = {"delta": "delta(baseline)", "burn": "burn(1h)"}
 _WRITE = {"==": "<= or >=", "=": "<= or >=", "!=": "< or >", "<>": "< or >", "&&": "and", "||": "or"}
 
 
@@ -178,7 +179,7 @@ class _Reader:
         subject = self.take()
         if subject.kind != "name" or subject.text in {"and", "or"}:
             found = f'not "{subject.text}"' if subject.text else "and nothing does"
-            raise ConditionError(f"a subject must come here ({', '.join(self.subjects)}), {found}", subject.at)
+            raise ConditionError(f"a subject must come here ({_listed(self.subjects)}), {found}", subject.at)
         if subject.text not in self.subjects:
             raise ConditionError(_unknown(subject.text, self.subjects), subject.at)
         argument = self._argument(subject)
@@ -189,7 +190,7 @@ class _Reader:
         return Comparison(subject.text, Op(op.text), self._number(op), argument)
 
     def _argument(self, subject: _Token) -> str | None:
-        takes = {"delta": "delta(baseline)", "burn": "burn(1h), with any duration"}.get(subject.text)
+        takes = _TAKES.get(subject.text)
         if self.next.text != "(":
             if takes is not None:
                 raise ConditionError(f"{subject.text} needs brackets; write {takes}", subject.at)
@@ -232,11 +233,15 @@ class _Reader:
             raise ConditionError(f'"{token.text}" is not known; write {token.text.lower()}', token.at)
 
 
+def _listed(subjects: Collection[str]) -> str:
+    return ", ".join(_TAKES.get(name, name) for name in subjects)
+
+
 def _unknown(name: str, subjects: Collection[str]) -> str:
     if name in OF_BUDGETS:
         return f"{name} is said of a budget only; an [[slo]] has it in its tiers"
     if name in {*OF_RULES, *OF_ROLLUPS}:
-        return f'"{name}" is not known here; known are {", ".join(subjects)}'
+        return f'"{name}" is not known here; known are {_listed(subjects)}'
     near = get_close_matches(name, sorted(subjects), 1, 0.6)
-    hint = f'did you mean "{near[0]}"?' if near else f"known are {', '.join(subjects)}"
+    hint = f'did you mean "{near[0]}"?' if near else f"known are {_listed(subjects)}"
     return f'"{name}" is not known; {hint}'

@@ -23,8 +23,6 @@ from streams.runtime.rules.tables import LISTS, RulesDocument
 T = TypeVar("T", bound=Table)
 
 _INDEXED = re.compile(r"^(\w+)\[(\d+)\](?:\.tiers\[(\d+)\])?")
-_FIRST = ("schema", "aliases", "defaults")
-"""What stands once in a file, and what every list of tables depends on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +78,11 @@ class Sheet:
     def document(self) -> tuple[RulesDocument, frozenset[str]]:
         """What stands once in the file, and the keys of it that are wrong: their defaults stand in their place."""
         known = {key: value for key, value in self.raw.items() if key not in LISTS}
-        document, left_out = self._validated(RulesDocument, known, ())
-        if document is None:  # without a schema: the rest can be asked all the same
-            rest = {key: value for key, value in known.items() if key in _FIRST}
-            for key in ("aliases", "defaults"):
-                part = _quietly(RulesDocument, {"schema": 1, key: rest.get(key, {})})
-                if part is None:
-                    rest.pop(key)
-                    left_out |= {key}
-            document = RulesDocument.model_validate(rest | {"schema": 1})
-        return document, left_out
+        try:
+            return RulesDocument.model_validate(known), frozenset()
+        except ValidationError as error:
+            rest, left_out = _pruned(known, self._note(error, RulesDocument, ()))
+        return RulesDocument.model_validate(rest | {"schema": 1}), left_out
 
     def tables(self, kind: str) -> Iterator[Read]:
         """The tables of a list that can be read, in the order of the file."""
@@ -107,7 +100,15 @@ class Sheet:
         try:
             return model.model_validate(raw), frozenset()
         except ValidationError as error:
-            details = error.errors(include_url=False)
+            pruned, left_out = _pruned(raw, self._note(error, model, at))
+        try:
+            return model.model_validate(pruned), left_out
+        except ValidationError:  # a key without a default is wrong or missing, which is noted
+            return None, left_out
+
+    def _note(self, error: ValidationError, model: type[Table], at: KeyPath) -> list[KeyPath]:
+        """Note what is wrong with a table; where."""
+        details = error.errors(include_url=False)
         moved = LineIndex({path[len(at) :]: n for path, n in self.lines.lines.items() if path[: len(at)] == at})
         for detail in details:
             found = translate(detail, model, moved)
@@ -115,8 +116,7 @@ class Sheet:
             key = self._renamed(".".join(part for part in (dotted(at), found.key) if part))
             line = found.line if found.line != 1 else self.lines.line_of((*at, *detail["loc"]))
             self.problems.append(replace(found, code=code, line=line, key=key))
-        pruned, left_out = _pruned(raw, [detail["loc"] for detail in details])
-        return _quietly(model, pruned), left_out
+        return [detail["loc"] for detail in details]
 
 
 def read_sheet(text: str, file: str) -> Sheet:
@@ -143,13 +143,6 @@ def _at(table: object, key: str, index: int) -> object:
 def _suffix(table: object, index: str) -> str:
     name = table.get("name") if isinstance(table, dict) else None
     return f".{name}" if isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9._-]{1,100}", name) else f"[{index}]"
-
-
-def _quietly(model: type[T], raw: object) -> T | None:
-    try:
-        return model.model_validate(raw)
-    except ValidationError:
-        return None
 
 
 def _pruned(raw: dict[str, Any], places: list[KeyPath]) -> tuple[dict[str, Any], frozenset[str]]:

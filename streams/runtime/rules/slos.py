@@ -86,8 +86,8 @@ def _tiers(scope: Scope, read: Read, table: SloTable, period_ms: int) -> tuple[T
     if table.tiers is None:
         tiers = tuple(_fitted(tier, scope.step_ms) for tier in AUTO_TIERS)
         if "tiers" not in read.left_out:
-            for tier in tiers:
-                _check_period_share(scope, tier, period_ms, (*read.path, "tiers"))
+            longest = max(tiers, key=lambda tier: tier.long_ms)
+            _check_period_share(scope, longest, period_ms, (*read.path, "tiers"))
         return tiers
     compiled: list[Tier] = []
     for index, said in enumerate(table.tiers):

@@ -9,7 +9,9 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from streams.alerts.rules.model import DAY, HOUR, Canary, Mute, NoData, Retrain, RuleSet, Severity, Slo
+from streams.runtime.config.problems import problem
 from streams.runtime.config.table import Table
+from streams.runtime.rules.codes import RuleCode
 from streams.runtime.rules.values import (
     DayOfWeek,
     Duration,
@@ -93,6 +95,8 @@ class TierTable(Table):
 
 
 def _auto(value: object) -> object:
+    if isinstance(value, str) and value != "auto":
+        raise problem(RuleCode.WRONG_VALUE, f'{value[:60]!r} is no list of tiers. Write "auto", or the tiers in [ ].')
     return None if value == "auto" else value
 
 

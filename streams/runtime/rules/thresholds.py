@@ -102,6 +102,7 @@ def _condition(scope: Scope, path: KeyPath, text: str, metric: Metric | None) ->
 def _possible(scope: Scope, path: KeyPath, comparison: Comparison, metric: Metric) -> None:
     """A number beyond those that there are makes a condition that always holds, or never: mostly a percentage."""
     name, number = comparison.subject, comparison.number
+    told = "delta(baseline)" if name == "delta" else name
     if name == "support" or (name in _SHARES and metric.high is None):
         least, most = 0.0, inf
     else:
@@ -110,7 +111,7 @@ def _possible(scope: Scope, path: KeyPath, comparison: Comparison, metric: Metri
         return
     within = f"within {least:g} and {most:g}" if most < inf else f"at least {least:g}"
     hint = f" For {number:g} percent write {number / 100:g}." if number > most else ""
-    scope.tell(RuleCode.CONDITION, path, f"{name} is {within}, and {number:g} is not.{hint}")
+    scope.tell(RuleCode.CONDITION, path, f"{told} is {within}, and {number:g} is not.{hint}")
 
 
 def _suits(scope: Scope, read: Read, table: RuleTable, metric: Metric, by: tuple[str, ...]) -> None:

@@ -47,7 +47,7 @@ Name = Annotated[str, AfterValidator(_name)]
 
 def _pattern(value: str) -> str:
     parts = value.removeprefix("!").split("|")
-    if not all(part.strip() == part and part for part in parts) or (value != "*" and "*" in parts):
+    if not all(part.strip() == part and part for part in parts) or (value != "*" and "*" in value):
         text = f'"{value[:60]}" is no pattern. Write a value, "*", "a|b" or "!x"; there are no others.'
         raise problem(RuleCode.WRONG_VALUE, text)
     return value
