@@ -136,7 +136,6 @@ class AlertsBoard:
             self._dropped.add(oldest)
             if not self._log[oldest]:
                 del self._log[oldest]
-                self._dropped.discard(oldest)
 
 
 def _object(value: bytes | None) -> dict[str, Any] | None:
