@@ -6,16 +6,22 @@ from typing import Any
 from streams.alerts.drift_rules import Watched, concerns, drift_labels, judge_drift
 from streams.alerts.evidence.book import ModelBook, SeriesKey
 from streams.alerts.evidence.series import Series
-from streams.alerts.instance import Phase
+from streams.alerts.instance import Ending, Phase, labels_of
 from streams.alerts.missing import Silence, is_ready, judge_missing, no_data_name, silence
-from streams.alerts.rules.model import HOUR, Rule, Slo, selects
+from streams.alerts.rules.model import DAY, Rule, Slo, selects
+from streams.alerts.thresholds.metrics import STEP_METRICS
 from streams.alerts.watching.budgets import BudgetWatch
 from streams.alerts.watching.gates import Gates
+from streams.alerts.watching.retraining import Around, Retraining
 from streams.alerts.watching.roster import Roster
 from streams.alerts.watching.said import Said, identity
+from streams.alerts.watching.thresholds import judge_settled, judge_steps
 from streams.alerts.watching.wanted import Asked, segment_of
 from streams.quality.listener import Settled
 from streams.quality.rows import OutputRow
+
+REMEMBERED_MS = 28 * DAY
+"""How far back the hours with predictions are looked at."""
 
 
 class Asking:
@@ -24,6 +30,7 @@ class Asking:
     def __init__(self, asked: Asked, book: ModelBook, roster: Roster) -> None:
         self._asked, self._book, self._roster = asked, book, roster
         self._gates = Gates(book.model)
+        self._retraining = Retraining(book.model, asked.retrains, roster)
         self._budgets: dict[tuple[str, SeriesKey], BudgetWatch] = {}
         self._kept: dict[tuple[str, SeriesKey], Sequence[Any]] = {}  # of budgets that were not asked since a start
 
@@ -34,13 +41,19 @@ class Asking:
 
     def judge(self, t: int, settle_ms: int, found: Sequence[Settled]) -> Iterator[Said]:
         """What the rules say at the step that ends at t; `found` are the windows that settled with it."""
+        for gone in [key for key in self._budgets if key[1] not in self._book.series]:
+            del self._budgets[gone]
         for key, series in sorted(self._book.series.items()):
             for slo in self._asked.slos:
                 if _is_asked(slo, series):
                     yield from self._budget(slo, key, series, settle_ms)
             for rule in self._asked.thresholds:
-                if _is_asked(rule, series):
+                if rule.metric in STEP_METRICS and _is_asked(rule, series):
+                    yield from judge_steps(rule, series, self._roster.of(rule.name))
                     yield from self._missing(rule, series)
+        for rule in self._asked.thresholds:
+            if rule.metric not in STEP_METRICS:
+                yield from judge_settled(rule, found, self._roster.of(rule.name))
         yield from self._drift(found)
         whole = {version: series for (version, dimension, _), series in self._book.series.items() if not dimension}
         if self._asked.canaries:
@@ -48,7 +61,17 @@ class Asking:
 
     def trained(self, request: str, became: str) -> None:
         """The trainer says what became of a request to retrain."""
-        del request, became
+        self._retraining.answered(request, became)
+
+    def retrain(self, t: int, muted: frozenset[str]) -> list[tuple[Said, Ending | None]]:
+        """What is said of retraining after all else was judged: a judgement, or an ending that is none."""
+        whole = [self._budgets[key] for key in sorted(self._budgets) if not key[1][1]]
+        said = []
+        for rule, answer in self._retraining.judge(t, whole, Around(self._gates.open, muted)):
+            labels = labels_of(model=self._book.model)
+            one = Said("retrain", rule.name, labels, answer.judgement, rule.about, answer.refuted)
+            said.append((one, answer.ending))
+        return said
 
     def take_rows(self) -> list[OutputRow]:
         """Rows besides those of alerts: of gates."""
@@ -57,11 +80,16 @@ class Asking:
     def dump(self) -> dict[str, object]:
         """Everything, of plain values; for `load`."""
         budgets = {**self._kept, **{key: watch.dump() for key, watch in self._budgets.items()}}
-        return {"gates": self._gates.dump(), "budgets": [[name, *key, *kept] for (name, key), kept in budgets.items()]}
+        return {
+            "gates": self._gates.dump(),
+            "retraining": self._retraining.dump(),
+            "budgets": [[name, *key, *kept] for (name, key), kept in budgets.items()],
+        }
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Fill an empty one with what `dump` gave. Raises ValueError when it is damaged."""
         self._gates.load(state["gates"])
+        self._retraining.load(state["retraining"])
         for name, version, dimension, value, *kept in state["budgets"]:
             self._kept[name, (version, dimension, value)] = kept
 
@@ -93,8 +121,10 @@ class Asking:
     def _silence(self, series: Series, for_ms: int) -> Silence:
         if series.t - series.last_ms < for_ms:
             return Silence(max(0, series.t - series.last_ms), None)
-        hours = series.hours(series.t - 4 * 7 * 24 * HOUR, series.t)
-        return silence(hours.start[hours.of_class.any(axis=1)], series.t, for_ms)
+        hours = series.hours(series.t - REMEMBERED_MS, series.t)
+        others = [one.last_ms for one in self._book.series.values() if one.version != series.version]
+        busy = hours.start[hours.of_class.any(axis=1)]
+        return silence(busy, series.t, for_ms, max(others, default=0))
 
     def _drift(self, found: Sequence[Settled]) -> Iterator[Said]:
         for window in sorted(found, key=lambda w: (w.end_ms, w.version, w.window, w.segment)):

@@ -1,14 +1,15 @@
 """One error budget of one series at work: what it says at each step, and what it remembers between them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from streams.alerts.budget.attribution import burns, shares
 from streams.alerts.budget.codes import BREACH
 from streams.alerts.budget.dispersion import GUARD_MS, SPAN_MS, Flags, Floats, Ints, design_effect
 from streams.alerts.budget.judge import judge_budget
-from streams.alerts.budget.period import Period
+from streams.alerts.budget.period import Period, budget_left
 from streams.alerts.budget.tail import binomial_tail
 from streams.alerts.budget.tiers import miss_limit
 from streams.alerts.evidence.series import Counts, Hours, Series
@@ -17,6 +18,16 @@ from streams.alerts.missing import is_ready
 from streams.alerts.rules.model import HOUR, Slo, selects
 from streams.alerts.watching.said import Said, identity
 from streams.ledger.spec import NO_TIME
+
+
+class Left(NamedTuple):
+    """What is left of the budget of a class: a share, None where it cannot be said; and what was counted in it."""
+
+    name: str
+    remaining: float | None
+    n: int
+    bad: int
+    share: float | None  # of the burn of all classes
 
 
 class BudgetWatch:
@@ -62,6 +73,20 @@ class BudgetWatch:
             evidence = {"sli": slo.sli, **judgement.evidence} if judgement.evidence.get("n_long") else {}
             said.append(Said("slo", slo.name, labels, judgement._replace(evidence=evidence), slo.about, refuted))
         return said
+
+    def left(self) -> list["Left"]:
+        """What is left of the budget of each class that had an event in the period, by name."""
+        period = self._period(None)
+        targets = np.array([self.slo.target_of(name) for name in self.series.classes])
+        share = shares(burns(period.n, period.bad, targets)) if len(targets) else None
+        found = []
+        for c in np.flatnonzero(period.n).tolist():
+            name = self.series.classes[c]
+            if selects(self._named, name):
+                budget = budget_left(period, c, float(targets[c]), self.slo.period_ms)
+                of = None if share is None else float(share[c])
+                found.append(Left(name, budget.remaining, int(period.n[c]), int(period.bad[c]), of))
+        return sorted(found)
 
     def dump(self) -> list[object]:
         """What was looked at in this hour."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from streams.alerts.evidence.series import Series
 from streams.alerts.grouping import groups, inhibitions, judge_rollup
-from streams.alerts.instance import Instance
+from streams.alerts.instance import Instance, labels_of
 from streams.alerts.mutes import excluded, in_force, mutes_at
 from streams.alerts.rules.model import Mute
 from streams.alerts.watching.roster import Roster
@@ -15,8 +15,8 @@ from streams.alerts.watching.wanted import Asked
 class Grouped:
     """Looks at the alerts of a model together, after each was judged."""
 
-    def __init__(self, asked: Asked, roster: Roster) -> None:
-        self._asked, self._roster = asked, roster
+    def __init__(self, model: str, asked: Asked, roster: Roster) -> None:
+        self._model, self._asked, self._roster = model, asked, roster
         self._mutes = in_force(asked.mutes, ())
         self._excluding = False
         self._inhibited: Mapping[str, tuple[str, ...]] = {}
@@ -55,6 +55,12 @@ class Grouped:
         """Names of the mutes of an alert at a step, and fingerprints of those that speak for it."""
         by = mutes_at(self._mutes, one.rule, one.labels, t) if self._mutes else ()
         return by, self._inhibited.get(one.fingerprint, ())
+
+    def muted_retrains(self, t: int) -> frozenset[str]:
+        """The rules about retraining that a mute covers at a step."""
+        labels = labels_of(model=self._model)
+        names = (retrain.name for retrain in self._asked.retrains)
+        return frozenset(name for name in names if mutes_at(self._mutes, name, labels, t))
 
     def excluded(self, series: Series, start_ms: int, end_ms: int) -> bool:
         """Whether a step of a series counts in no budget: a mute that means all of the series says so."""

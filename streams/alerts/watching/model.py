@@ -29,7 +29,7 @@ class ModelWatch:
         self.roster = Roster()
         self._dimensions = dimensions
         self._asking = Asking(asked, self.book, self.roster)
-        self._grouped = Grouped(asked, self.roster)
+        self._grouped = Grouped(self.model, asked, self.roster)
         self._added: tuple[Mute, ...] = ()
         self._found: list[Settled] = []
 
@@ -48,7 +48,7 @@ class ModelWatch:
         self.rules = rules
         self.book.rewindow(asked.windows(), asked.dimensions(self._dimensions), self._dimensions)
         kept = self._asking.dump()
-        self._asking, self._grouped = Asking(asked, self.book, self.roster), Grouped(asked, self.roster)
+        self._asking, self._grouped = Asking(asked, self.book, self.roster), Grouped(self.model, asked, self.roster)
         self._asking.load(kept)
         self._grouped.set_mutes(self._added)
         gone = [one for one in self.roster.active() if one.rule not in asked.names]
@@ -113,6 +113,10 @@ class ModelWatch:
             self.roster.take(said, t, step_ms)
         for said in self._grouped.rollups(len(self.book.classes)):
             self.roster.take(said, t, step_ms)
+        for said, ending in self._asking.retrain(t, self._grouped.muted_retrains(t)):
+            self.roster.take(said, t, step_ms)
+            if ending is not None:
+                self.roster.close([self.roster.of(said.rule)[said.labels]], t, ending)
         self.roster.hold_the_silent(t, step_ms)
         return [*self._asking.take_rows(), *self._tell(t, t + settle_ms)]
 

@@ -32,6 +32,7 @@ class Roster:
         self._about: dict[str, About] = {}
         self._changed: dict[str, list[Transition]] = {}
         self._policies: dict[str, Policy] = {}
+        self._lasts: dict[str, int] = {}
 
     def of(self, rule: str) -> Mapping[Labels, Instance]:
         """The instances of a rule, by labels: also those that were over not long ago."""
@@ -52,12 +53,14 @@ class Roster:
         self._about[instance.fingerprint] = said.about
         if _is_on(instance) or said.judgement.verdict is Verdict.BREACH:
             self._policies[instance.fingerprint] = said.judgement.policy
-        self._note(instance, step(instance, said.judgement, t, step_ms, refuted=said.refuted))
+        if said.lasts_ms is not None:
+            self._lasts[instance.fingerprint] = said.lasts_ms
+        self._note(instance, step(instance, said.judgement, t, said.lasts_ms or step_ms, refuted=said.refuted))
 
     def hold_the_silent(self, t: int, step_ms: int) -> None:
         """Whatever no rule spoke of at this step holds."""
         for one in self.active():
-            if one.last_t < t:
+            if one.last_t < t and t - one.last_t >= self._lasts.get(one.fingerprint, 0):
                 policy = self._policies.get(one.fingerprint, _SILENT.policy)
                 self._note(one, step(one, _SILENT._replace(policy=policy), t, step_ms))
 
@@ -95,6 +98,7 @@ class Roster:
         return {
             "instances": [msgspec.to_builtins(one) for one in self._instances.values()],
             "about": {name: msgspec.to_builtins(about) for name, about in self._about.items()},
+            "lasts": dict(self._lasts),
             "policies": {name: list(policy) for name, policy in self._policies.items()},
         }
 
@@ -106,6 +110,7 @@ class Roster:
             self._about = msgspec.convert(state["about"], dict[str, About])
         except msgspec.ValidationError as error:
             raise ValueError(f"a damaged alert: {error}") from error
+        self._lasts = dict(state["lasts"])
         self._policies = {name: Policy(*policy) for name, policy in state["policies"].items()}
 
     def _add(self, instance: Instance) -> None:
@@ -137,6 +142,7 @@ class Roster:
             del self._of_rule[one.rule][one.labels]
             self._about.pop(one.fingerprint, None)
             self._policies.pop(one.fingerprint, None)
+            self._lasts.pop(one.fingerprint, None)
 
 
 def _is_on(instance: Instance) -> bool:

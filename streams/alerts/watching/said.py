@@ -8,7 +8,11 @@ from streams.alerts.verdict import Judgement
 
 
 class Said(NamedTuple):
-    """A judgement, and of which alert. `refuted`: later labels have taken back what it fired on."""
+    """A judgement, and of which alert.
+
+    `refuted`: later labels have taken back what it fired on. `lasts_ms`: how long it is before the rule says something
+    again, None for the next step.
+    """
 
     rule_kind: str
     rule: str
@@ -16,6 +20,7 @@ class Said(NamedTuple):
     judgement: Judgement
     about: About
     refuted: bool = False
+    lasts_ms: int | None = None
 
 
 def identity(model: str, version: str, segment: tuple[str, str] | None = None, cls: str | None = None) -> Labels:

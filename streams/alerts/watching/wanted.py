@@ -3,12 +3,7 @@
 from streams.alerts.evidence.ring import Windows
 from streams.alerts.missing import no_data_name
 from streams.alerts.rules.model import DAY, HOUR, Canary, DriftRule, Match, Retrain, Rule, RuleSet, Slo, selects
-
-BASELINE_MS = 7 * DAY
-STEP_METRICS = frozenset({
-    "balanced_accuracy", "accuracy", "recall", "precision", "f1", "specificity", "support", "label_completeness",
-    "prediction_share",
-})  # fmt: skip
+from streams.alerts.thresholds.metrics import BASELINE_MS, STEP_METRICS
 
 USUAL_MS = 7 * DAY
 """For how long hours are kept at least: what is usual is taken from them."""
