@@ -22,6 +22,7 @@ from streams.runtime.rules.codes import RuleCode
 from streams.runtime.rules.drifts import compile_drift, compile_rollup
 from streams.runtime.rules.facts import Job, facts_of
 from streams.runtime.rules.mutes import compile_mute
+from streams.runtime.rules.rates import Rates
 from streams.runtime.rules.scope import Scope
 from streams.runtime.rules.sheet import Read, Sheet, read_sheet
 from streams.runtime.rules.slos import check_period, compile_slo
@@ -45,16 +46,17 @@ class Loaded:
     warnings: tuple[Problem, ...] = ()
 
 
-def load_rules(path: Path | None, job: Job | None = None) -> Loaded:
+def load_rules(path: Path | None, job: Job | None = None, rates: Rates | None = None) -> Loaded:
     """The rules in a file; those that come with the job when `path` is None.
 
-    `job` is the configuration that they are asked in; without it nothing is checked that depends on one.
+    `job` is the configuration that they are asked in; without it nothing is checked that depends on one. `rates` say
+    what was seen: without them some warnings are not given.
 
     Raises:
         InvalidConfigError: The file cannot be read or has problems: one line for each, every one at once.
     """
     if path is None:
-        return _compiled(read_sheet(_default_text(), DEFAULT_RULES), job, fits=True)
+        return _compiled(read_sheet(_default_text(), DEFAULT_RULES), job, rates, fits=True)
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -66,12 +68,12 @@ def load_rules(path: Path | None, job: Job | None = None) -> Loaded:
         line = data.count(b"\n", 0, error.start) + 1
         told = "not UTF-8, which TOML must be. Save the file as UTF-8."
         raise InvalidConfigError(str(path), [Problem(line, RuleCode.SYNTAX, "", told)]) from None
-    return parse_rules(text, str(path), job)
+    return parse_rules(text, str(path), job, rates)
 
 
-def parse_rules(text: str, file: str, job: Job | None = None) -> Loaded:
+def parse_rules(text: str, file: str, job: Job | None = None, rates: Rates | None = None) -> Loaded:
     """The rules in a TOML text; `file` is what problems call it. Raises `InvalidConfigError` with every problem."""
-    return _compiled(read_sheet(text, file), job, fits=False)
+    return _compiled(read_sheet(text, file), job, rates, fits=False)
 
 
 def rules_hash(rules: RuleSet) -> str:
@@ -85,7 +87,7 @@ def _default_text() -> str:
     return files("streams.runtime.rules").joinpath("default.toml").read_text(encoding="utf-8")
 
 
-def _compiled(sheet: Sheet, job: Job | None, *, fits: bool) -> Loaded:
+def _compiled(sheet: Sheet, job: Job | None, rates: Rates | None, *, fits: bool) -> Loaded:
     document, left_out = sheet.document()
     scope = Scope(sheet, facts_of(job), document.defaults, document.aliases, fits, left_out)
     _check_defaults(scope)
@@ -109,6 +111,10 @@ def _compiled(sheet: Sheet, job: Job | None, *, fits: bool) -> Loaded:
     if sheet.problems:
         raise InvalidConfigError(sheet.file, sheet.problems)
     warn(scope, rules)
+    if rates is not None:
+        from streams.runtime.rules.forecasts import warn_of_rates  # noqa: PLC0415 -- slow to import, seldom asked
+
+        warn_of_rates(scope, rules, rates)
     rules = msgspec.structs.replace(rules, hash=rules_hash(rules))
     return Loaded(sheet.file, rules, tuple(sorted(set(sheet.warnings))))
 

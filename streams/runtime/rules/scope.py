@@ -11,7 +11,7 @@ from streams.runtime.rules.codes import RuleCode
 from streams.runtime.rules.facts import KEPT_MS, USUAL_STEP_MS, Facts
 from streams.runtime.rules.sheet import Read, Sheet
 from streams.runtime.rules.tables import AboutTable, DefaultsTable, NoDataTable, ReadyTable
-from streams.runtime.rules.values import names_in
+from streams.runtime.rules.values import SUMMARY_FIELDS, fields_of, names_in
 
 ALWAYS_BY = ("model", "version")
 """Every alert of a budget or threshold is by these; saying so is allowed."""
@@ -134,8 +134,18 @@ class Scope:
                 "Name one in runbook, or set defaults.runbook_base."
             )
             self.tell(RuleCode.RUNBOOK, read.path, text)
+        known = (*SUMMARY_FIELDS, *self._dimensions(table))
+        for field_name in fields_of(table.summary or ""):
+            if field_name not in known:
+                text = f'"{{{field_name}}}" cannot be shown.{closest(field_name, known)}'
+                self.tell(RuleCode.WRONG_VALUE, (*read.path, "summary"), text)
         labels = {**self.defaults.labels, **table.labels}
         return About(table.summary, _address(base, runbook), tuple(sorted(labels.items())))
+
+    def _dimensions(self, table: AboutTable) -> list[str]:
+        """The dimensions that the alerts of a rule are told apart by: their values can be shown by name."""
+        by: list[str] = getattr(table, "by", [])
+        return [name.removeprefix("segment.") for name in by if name.startswith("segment.")]
 
     def ready(self, table: ReadyTable | None) -> float:
         """The label completeness below which nothing is judged."""

@@ -20,13 +20,18 @@ __all__ = ["Duration", "DurationOrZero"]
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-SUMMARY_FIELDS = (
-    "rule", "model", "version", "class", "segment", "window", "kind", "severity", "tier",
-    "value", "n", "burn", "target", "lower95", "upper95", "effect", "p_value",
+SUMMARY_TEXTS = (
+    "rule", "severity", "model", "version", "class", "window", "kind", "subject", "metric", "sli", "explains", "reason",
 )  # fmt: skip
-"""What a summary can show; what an alert has no value for is shown as `?`."""
+SUMMARY_FIELDS = (
+    *SUMMARY_TEXTS,
+    "value", "n", "burn", "target", "lower95", "upper95", "support", "baseline", "delta",
+    "n_long", "bad_long", "n_short", "bad_short", "burn_long", "burn_short", "threshold", "p_value", "deff", "share",
+    "budget_remaining", "exhaustion_s", "statistic", "effect", "predictions", "labelled", "usual",
+    "firing_classes", "firing_share",
+)  # fmt: skip
+"""What a summary can show, besides the dimensions of segments; what an alert has no value for is shown as a dash."""
 
-_TEXT_FIELDS = SUMMARY_FIELDS[: SUMMARY_FIELDS.index("value")]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _SPEC = re.compile(r"[<>^]?\d{0,2}(\.\d{1,2})?[%fegs]?")
@@ -114,9 +119,7 @@ def _summary(value: str) -> str:
     for _, name, spec, conversion in parts:
         if name is None:
             continue
-        if name not in SUMMARY_FIELDS:
-            raise problem(RuleCode.WRONG_VALUE, f'"{{{name}}}" cannot be shown.{closest(name, SUMMARY_FIELDS)}')
-        bad = not _SPEC.fullmatch(spec or "") or (name in _TEXT_FIELDS and (spec or "").rstrip("s") != "")
+        bad = not _SPEC.fullmatch(spec or "") or (name in SUMMARY_TEXTS and (spec or "").rstrip("s") != "")
         if conversion or bad:
             text = f'"{{{name}:{spec}}}" cannot be shown so. Write {{{name}}}; numbers take .1% or .2f.'
             raise problem(RuleCode.WRONG_VALUE, text)
@@ -124,7 +127,12 @@ def _summary(value: str) -> str:
 
 
 Summary = Annotated[str, Field(max_length=500), AfterValidator(_summary)]
-"""A template over `SUMMARY_FIELDS`."""
+"""A template. Whether it names fields that there are is asked where they are known."""
+
+
+def fields_of(summary: str) -> list[str]:
+    """The fields that a template shows."""
+    return [name for _, name, _, _ in Formatter().parse(summary) if name is not None]
 
 
 def _severity(value: object) -> Severity:
