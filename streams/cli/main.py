@@ -16,6 +16,7 @@ from streams import __version__
 from streams.cli.advance import advance
 from streams.cli.check import check
 from streams.cli.checkpoints import checkpoints
+from streams.cli.deliver import deliver
 from streams.cli.demo import demo
 from streams.cli.replay import LISTS, replay
 from streams.cli.report import report
@@ -42,6 +43,7 @@ app.command("replay", rich_help_panel=_START)(replay)
 app.command("check", rich_help_panel=_RUN)(check)
 app.command("topics", rich_help_panel=_RUN)(topics)
 app.command("run", rich_help_panel=_RUN)(run_worker)
+app.command("deliver", rich_help_panel=_RUN)(deliver)
 app.command("status", rich_help_panel=_LOOK)(status)
 app.command("tail", rich_help_panel=_LOOK)(tail)
 app.command("report", rich_help_panel=_LOOK)(report)

@@ -24,7 +24,7 @@ HIDDEN = "***"
 """What stands in place of a secret."""
 
 _SECRET_NAMES = ("password", "secret", "privacy_key", "token")
-_QUIET_LIBRARIES = ("aiohttp", "asyncio", "faust", "mode", "urllib3")
+_QUIET_LIBRARIES = ("aiohttp", "asyncio", "faust", "httpcore", "httpx", "mode", "urllib3")
 
 
 def configure(

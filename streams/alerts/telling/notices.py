@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from streams.alerts.instance import digest, labels_of
-from streams.alerts.rules.model import Mute, Severity
+from streams.alerts.rules.model import Severity
 from streams.alerts.telling.model_alerts import Step
+from streams.alerts.telling.muting import Ending
 from streams.alerts.telling.state import State
 from streams.alerts.telling.told import Kind, Reason, Telling
 from streams.ledger.times import rfc3339
@@ -26,20 +27,15 @@ def missed(receiver: str, model: str, episodes: list[State], more: int, step: St
     return _notice(telling_id, Reason.CATCH_UP, MISSED_RULE, {"model": model}, episodes, step, text)
 
 
-def mute_ends(receiver: str, model: str, mute: Mute, end_ms: int, beneath: list[State], step: Step) -> Telling:
-    """That a mute ends soon although alerts are active beneath it."""
+def mute_ends(receiver: str, model: str, ending: Ending, step: Step) -> Telling:
+    """That a mute ends soon although alerts are active beneath it: once for each model and end."""
+    names, count = ", ".join(ending.names), len(ending.beneath)
     text = (
-        f'the mute "{mute.name}" ends at {rfc3339(end_ms)} and {len(beneath)} alert'
-        f"{'s are' if len(beneath) != 1 else ' is'} active beneath it"
+        f"mute {names} ends at {rfc3339(ending.end_ms)}, with {count} active alert{'s' if count != 1 else ''} beneath"
     )
-    telling_id = mute_ends_id(receiver, model, mute, end_ms)
-    labels = {"model": model, "mute": mute.name}
-    return _notice(telling_id, Reason.MUTE_ENDS, MUTE_RULE, labels, beneath, step, text)
-
-
-def mute_ends_id(receiver: str, model: str, mute: Mute, end_ms: int) -> str:
-    """The id of the notice that a mute ends: once for each model and end."""
-    return digest(f"{receiver}|{model}|{Reason.MUTE_ENDS}|{mute.name}|{end_ms}")
+    telling_id = digest(f"{receiver}|{model}|{Reason.MUTE_ENDS}|{names}|{ending.end_ms}")
+    labels = {"model": model, "mute": names}
+    return _notice(telling_id, Reason.MUTE_ENDS, MUTE_RULE, labels, ending.beneath, step, text)
 
 
 def member(state: State) -> dict[str, Any]:

@@ -161,8 +161,8 @@ class Planner:
         missed = [state for state in missed if not self._was_told(address, state)]
         found = [notices.missed(address.name, model, missed, alerts.missed_more, step)] if missed else []
         active = [alerts.states[fp] for fp in sorted(alerts.active) if is_for(address.match, alerts.states[fp])]
-        for mute, end_ms, beneath in self._muting.ending(active, step.t, now_ms):
-            found.append(notices.mute_ends(address.name, model, mute, end_ms, beneath, step))
+        endings = self._muting.ending(active, step.t, now_ms)
+        found += [notices.mute_ends(address.name, model, ending, step) for ending in endings]
         yield from (telling for telling in found if not self.told.noticed(telling.id))
 
     def _was_told(self, address: Address, state: State) -> bool:

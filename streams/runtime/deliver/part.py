@@ -1,0 +1,178 @@
+"""One partition of the alerts as this deliverer has it: read back from two logs, then fold and log of tellings.
+
+What is decided is written to the log of tellings in one transaction with the position, before anything is sent: a
+crash at any moment either decides again what nobody was told, or sends again what was decided. The transactional id is
+the partition's, so a deliverer that lost it cannot decide any more.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from confluent_kafka import Message
+
+from streams.alerts.telling.planner import Address, Planner, Timing
+from streams.alerts.telling.rows import Entry, Fate, entry_of, entry_row
+from streams.alerts.telling.told import Batch
+from streams.runtime.config.job import Config
+from streams.runtime.errors import StateError, TopicError
+from streams.runtime.kafka.client import TopicPartitionKey
+from streams.runtime.kafka.partition_reader import PartitionReader
+from streams.runtime.kafka.topics import Topics
+from streams.runtime.kafka.transactions import Record, RoundProducer
+
+BROKEN = (KeyError, ValueError, TypeError)
+"""What a row that is none raises."""
+
+
+@dataclass(slots=True)
+class Part:
+    """See the module. `finished` are batches that were done before, in the order of the log."""
+
+    number: int
+    planner: Planner
+    producer: RoundProducer
+    position: int = 0  # the next offset to read
+    hold: int | None = None  # the first row that a summary still needs
+    kept: int = 0  # what the group has as position
+    due: list[Batch] = field(default_factory=list)  # decided and written, not yet on their way
+    finished: list[Entry] = field(default_factory=list)
+    planned: list[Batch] = field(default_factory=list)  # decided and not written
+    outcomes: list[Entry] = field(default_factory=list)  # of batches, not written
+    caught_up: bool = False
+    ready: bool = True
+
+    @property
+    def commit(self) -> int:
+        """The position that a successor begins at."""
+        return self.position if self.hold is None else self.hold
+
+    def take(self, messages: Iterable[Message], end: int, now_ms: Callable[[], int]) -> None:
+        """Rows of the alerts topic; what is decided because of them is in `planned` then."""
+        for message in messages:
+            offset = message.offset() or 0
+            key, row = decoded(message)
+            try:
+                self.planned += self.planner.take(key, row, now_ms())
+            except BROKEN as error:
+                raise broken(message, error) from error
+            if not self.planner.misses:
+                self.hold = None
+            elif self.hold is None:
+                self.hold = offset
+        self.position = max(self.position, end)
+
+    def tick(self, now_ms: int) -> None:
+        """Decide what the clock asks for."""
+        self.planned += self.planner.tick(now_ms)
+        if not self.planner.misses:
+            self.hold = None
+
+    def records(self, topic: str) -> list[Record]:
+        """The records of everything that is not written yet."""
+        entries = [*(Entry(batch) for batch in self.planned), *self.outcomes]
+        return [
+            Record(topic, self.number, orjson.dumps(entry_row(entry)), entry.batch.id.encode(), entry.finished_ms)
+            for entry in entries
+        ]
+
+    def written(self) -> list[Batch]:
+        """Everything is written; the batches that may be sent now."""
+        batches, self.planned, self.outcomes = self.planned, [], []
+        return batches
+
+
+def look_at_topics(config: Config) -> tuple[str, int]:
+    """What positions belong to (the very topic of alerts), and its partitions. Raises TopicError where one is wrong."""
+    alerts, tellings = config.topic("alerts"), config.topic("tellings")
+    found = Topics(config.client, 15.0).describe([alerts, tellings])
+    missing = [name for name, state in found.items() if not state.exists]
+    if missing:
+        which = " and no topic ".join(missing)
+        raise TopicError(f"there is no topic {which}: has the job run under this name and prefix?")
+    if found[alerts].partitions != found[tellings].partitions:
+        raise TopicError(f"{alerts} and {tellings} differ in partitions; make {tellings} again with those of {alerts}")
+    return orjson.dumps({"alerts": found[alerts].topic_id}).decode(), found[alerts].partitions
+
+
+def read_back(
+    config: Config,
+    number: int,
+    addresses: tuple[Address, ...],
+    timing: Timing,
+    producer: RoundProducer,
+    committed: int | None,
+    upto: int | None,
+    now_ms: Callable[[], int],
+) -> Part:
+    """A partition as it goes on: the present out of the alerts before the position, and what was told.
+
+    `committed` is the group's position, None before the first. With `upto` rows from there to it are decided on again:
+    they were read by this deliverer, which could not write what it had decided.
+    """
+    alerts, tellings = (config.topic("alerts"), number), (config.topic("tellings"), number)
+    planner = Planner(addresses, timing, resumed=committed is not None)
+    part = Part(number, planner, producer)
+    with PartitionReader(config.client, f"{config.name}-deliver-read") as reader:
+        for entry in newest_entries(reader, tellings):
+            planner.adopt(entry.batch)
+            if entry.fate == Fate.DUE:
+                part.due.append(entry.batch)
+            else:
+                part.finished.append(entry)
+        low, high = reader.bounds(alerts)
+        part.position = part.kept = min(high, max(low, committed or 0))
+        again: list[Message] = []
+        for message in reader.records(alerts, low) if high > low else ():
+            offset = message.offset() or 0
+            if offset < part.position:
+                key, row = decoded(message)
+                try:
+                    planner.recall(key, row)
+                except BROKEN as error:
+                    raise broken(message, error) from error
+            elif upto is not None and offset < upto:
+                again.append(message)
+            else:
+                break
+        if upto is not None:
+            part.take(again, upto, now_ms)
+    return part
+
+
+def newest_entries(reader: PartitionReader, tellings: TopicPartitionKey) -> Sequence[Entry]:
+    """The newest entry of each batch of a partition of the log of tellings, in the order of their decision."""
+    low, high = reader.bounds(tellings)
+    newest: dict[str, Entry] = {}
+    for message in reader.records(tellings, low) if high > low else ():
+        key, row = decoded(message)
+        if row is None:
+            newest.pop(key, None)
+            continue
+        try:
+            newest[key] = entry_of(row)
+        except BROKEN as error:
+            raise broken(message, error) from error
+    return list(newest.values())
+
+
+def decoded(message: Message) -> tuple[str, dict[str, Any] | None]:
+    """The key and the row of a record. Raises StateError when it holds no JSON object."""
+    value = message.value()
+    key = (message.key() or b"").decode(errors="replace")
+    if value is None:
+        return key, None
+    try:
+        row = orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise broken(message, error) from error
+    if not isinstance(row, dict):
+        raise broken(message, TypeError("no JSON object"))
+    return key, row
+
+
+def broken(message: Message, error: Exception) -> StateError:
+    """What is said of a record that nobody of this job wrote."""
+    where = f"{message.topic()}[{message.partition()}] offset {message.offset()}"
+    return StateError(f"{where}: {type(error).__name__} {error}. Only this job may write to its topics")

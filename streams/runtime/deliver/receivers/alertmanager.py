@@ -1,0 +1,86 @@
+"""Prometheus Alertmanager, API v2: alerts are told again each minute, since it forgets what nobody repeats.
+
+An alert there is its labels, and the severity is one of them: an escalation ends the old label set and begins a new one
+with the same start, and `deploy/alertmanager/alertmanager.yml` inhibits the ticket while the page is there.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import orjson
+
+from streams.alerts.telling.told import Batch, Kind, Telling
+from streams.ledger.times import rfc3339
+from streams.runtime.deliver.receivers.call import Call, Resolved
+from streams.runtime.deliver.receivers.words import labels_of, sentence
+
+NOTICE_MS = 3_600_000
+"""How long a notice is there."""
+
+WATCHDOG = "QualityWatchdog"
+
+_PATH = "/api/v2/alerts"
+
+
+def label_name(name: str) -> str:
+    """A name that Prometheus takes: `segment.country` is `segment_country`."""
+    clean = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    return f"_{clean}" if clean[:1].isdigit() else clean
+
+
+class Alertmanager:
+    """See the module. An alert that is not told again for four times `resend_ms` is over there."""
+
+    def __init__(self, receiver: Resolved, resend_ms: int) -> None:
+        self._receiver, self._resend_ms = receiver, resend_ms
+
+    def calls(self, batch: Batch, now_ms: int) -> Sequence[Call]:
+        """See Receiver."""
+        return self._post([alert for telling in batch.tellings for alert in self._alerts(telling, now_ms)])
+
+    def present(self, active: Sequence[Telling], over: Sequence[Telling], now_ms: int) -> Sequence[Call]:
+        """See Receiver."""
+        return self._post([alert for telling in (*over, *active) for alert in self._alerts(telling, now_ms)])
+
+    def watchdog(self, job: str, now_ms: int) -> Sequence[Call]:
+        """See Receiver."""
+        labels = {"alertname": WATCHDOG, "severity": "none", "job": job}
+        about = {"summary": "always fires: when it stops, the deliverer or its way to you is broken"}
+        return self._post([_alert(labels, about, now_ms, self._until(now_ms))])
+
+    def _alerts(self, telling: Telling, now_ms: int) -> list[dict[str, object]]:
+        labels = {label_name(name): value for name, value in labels_of(telling).items()}
+        labels |= {"alertname": telling.rule, "severity": telling.severity}
+        about = {"summary": sentence(telling), "fingerprint": telling.fingerprint, "dedup_key": telling.dedup_key}
+        if telling.runbook:
+            about["runbook_url"] = telling.runbook
+        about |= {f"evidence_{k}": f"{v}" for k, v in sorted(telling.evidence.items()) if v is not None}
+        start = telling.fired_at
+        if telling.kind == Kind.NOTICE:
+            return [_alert(labels, about, start, max(now_ms, start) + NOTICE_MS)]
+        if telling.kind == Kind.RESOLVED:
+            return [_alert(labels, about, start, max(start, telling.resolved_at))]
+        found = [_alert(labels, about, start, self._until(now_ms))]
+        if telling.was is not None:
+            found.insert(0, _alert({**labels, "severity": telling.was}, about, start, max(start, telling.t)))
+        return found
+
+    def _until(self, now_ms: int) -> int:
+        return now_ms + 4 * self._resend_ms
+
+    def _post(self, alerts: list[dict[str, object]]) -> list[Call]:
+        if not alerts:
+            return []
+        headers = {"Content-Type": "application/json"}
+        if self._receiver.secret is not None:
+            headers["Authorization"] = f"Bearer {self._receiver.secret}"
+        return [Call(self._receiver.url.rstrip("/") + _PATH, orjson.dumps(alerts), headers)]
+
+
+def _alert(labels: Mapping[str, str], about: Mapping[str, str], start_ms: int, end_ms: int) -> dict[str, object]:
+    return {
+        "labels": {name: value for name, value in labels.items() if value},
+        "annotations": {label_name(name): value for name, value in about.items()},
+        "startsAt": rfc3339(start_ms),
+        "endsAt": rfc3339(end_ms),
+    }
