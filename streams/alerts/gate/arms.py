@@ -13,17 +13,14 @@ What a decision is worth later:
 Planned tests (`fixed`, `obf:N`) look at equal shares of `max_duration` after the first shared hour, and only then.
 """
 
-from collections.abc import Mapping
-
 import msgspec
-import numpy as np
 
 from streams.alerts.evidence.series import Hours, Series
 from streams.alerts.gate import reasons
 from streams.alerts.gate.body import Body, Evaluation, GateResult, gate_body
-from streams.alerts.gate.comparison import Comparison, GateVerdict, Paired, Terms, compare
-from streams.alerts.gate.overlap import Overlap, overlap
-from streams.alerts.gate.sequential import parse_test
+from streams.alerts.gate.comparison import GateVerdict
+from streams.alerts.gate.evaluation import Pairs, evaluate, terms_of
+from streams.alerts.gate.overlap import overlap
 from streams.alerts.instance import Labels, digest, labels_of
 from streams.alerts.rules.model import DAY, HOUR, Canary
 from streams.alerts.verdict import Evidence, Judgement, Policy, Verdict
@@ -37,9 +34,6 @@ USUAL_WINDOW_MS = HOUR
 
 POLICY = Policy(for_ms=0, keep_firing_ms=0)
 """A failed gate is an alert at once: the test has waited long enough."""
-
-Pairs = Mapping[str, tuple[int, int, int, int]]
-"""By true class: events that both versions got right, only the candidate, only the baseline, neither."""
 
 
 class GateState(msgspec.Struct):
@@ -121,7 +115,8 @@ def _evaluate(
     pairs: Pairs | None,
 ) -> tuple[Evaluation | None, bool]:
     """The evaluation that is due at `t`, None between planned looks; and whether it is the last of the gate."""
-    plan = parse_test(canary.test)
+    terms = terms_of(canary)
+    plan = terms.plan
     kept = _kept(own, t), _kept(base, t)
     begin = state.start or None
     shared = overlap(*kept, HOUR, None if begin is None else (begin, begin + canary.max_duration_ms))
@@ -129,7 +124,6 @@ def _evaluate(
         begin = state.start = shared.start
         shared = overlap(*kept, HOUR, (begin, begin + canary.max_duration_ms))
     is_last = begin is not None and t >= begin + canary.max_duration_ms
-    terms = Terms(canary.margin, canary.class_margin, canary.alpha, canary.min_support, plan)
     waits = ""
     if plan.looks:
         span = canary.max_duration_ms // plan.looks
@@ -141,39 +135,7 @@ def _evaluate(
             return None, is_last
         elif begin is not None:
             waits = reasons.not_looked(due + 1, plan.looks, rfc3339(begin + (due + 1) * span))
-    return _said(canary, versions, shared, terms, t, _usual(own, base), pairs, waits), is_last
-
-
-def _said(
-    canary: Canary,
-    versions: tuple[str, str],
-    shared: Overlap,
-    terms: Terms,
-    t: int,
-    usual: float | None,
-    pairs: Pairs | None,
-    waits: str,
-) -> Evaluation:
-    """One evaluation of what two versions share; `waits` says why nothing is decided yet, "" when it may be."""
-    is_shadow = canary.design == "shadow"
-    paired = _paired(shared.classes, pairs) if is_shadow and pairs is not None else None
-    arms = shared.arms if paired is None else paired.arms(shared.classes)
-    result = compare(arms, terms, paired, shared.deff)
-    why = reasons.reason(result, terms)
-    if is_shadow and paired is None and result.delta is not None:
-        why += reasons.ASSUMED_INDEPENDENT
-    shares = [arm.completeness for arm in (shared.candidate, shared.baseline)]
-    completeness = None if shares[0] is None or shares[1] is None else min(shares[0], shares[1])
-    if shared.start is None:
-        why = reasons.NOTHING_SHARED
-    elif waits:
-        result, why = _withheld(result), waits
-    elif result.delta is not None:
-        missing = reasons.incomplete(shared.candidate, shared.baseline, usual, canary.ready)
-        if missing is not None:
-            result, why = result._replace(verdict=GateVerdict.INCONCLUSIVE), missing
-    end = None if shared.end is None else min(shared.end, t)
-    return Evaluation(*versions, t, shared.start, end, completeness, result, why)
+    return evaluate(canary, versions, shared, terms, t, _usual(own, base), pairs, waits), is_last
 
 
 def _take(canary: Canary, state: GateState, found: Evaluation, settle_ms: int, *, is_last: bool) -> None:
@@ -200,17 +162,6 @@ def _usual(own: Series, base: Series) -> float | None:
         if usual is not None:
             return usual
     return None
-
-
-def _paired(classes: tuple[str, ...], pairs: Pairs) -> Paired:
-    table = np.array([pairs.get(name, (0, 0, 0, 0)) for name in classes], np.int64).reshape(-1, 4)
-    return Paired(table[:, 0], table[:, 1], table[:, 2], table[:, 3])
-
-
-def _withheld(result: Comparison) -> Comparison:
-    """What may be shown before a planned look: the counts and recalls, and nothing that a test says."""
-    classes = tuple(c._replace(veto=False) for c in result.classes)
-    return result._replace(verdict=GateVerdict.INCONCLUSIVE, lower=None, upper=None, classes=classes)
 
 
 def _question(canary: Canary) -> str:
