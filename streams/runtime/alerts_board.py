@@ -6,7 +6,7 @@ others may ask at any time.
 
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -72,10 +72,11 @@ class AlertsBoard:
 
     # ------------------------------------------------------------------ gates
 
-    def gates(self) -> Collection[str]:
-        """The names of all gates: of the rules, and of rows."""
+    def gates(self) -> Mapping[str, str]:
+        """The model of each gate by name: of the rules, and of rows."""
         with self._lock:
-            return {*(canary.name for canary in self._canaries()), *(row["gate"] for row in self._gates.values())}
+            of_rows = {row["gate"]: row["model"] for row in self._gates.values()}
+        return of_rows | {canary.name: canary.model for canary in self._canaries()}
 
     def gate(self, name: str, candidate: str, baseline: str | None) -> dict[str, Any]:
         """What a known gate says of a candidate: the newest where it has compared it with several baselines."""

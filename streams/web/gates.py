@@ -5,7 +5,7 @@ outage of the monitor. Only 503 means that nothing can be said yet.
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from streams.web.pages import Page
@@ -20,20 +20,27 @@ class GateBoard(Protocol):
     def reading(self) -> str | None:
         """Why nothing can be said yet, None when everything that was written is known."""
 
-    def gates(self) -> Collection[str]:
-        """The names of all gates."""
+    def gates(self) -> Mapping[str, str]:
+        """The model of each gate, by name."""
 
     def gate(self, name: str, candidate: str, baseline: str | None) -> Body:
         """What a known gate says of a candidate; inconclusive when it has not compared it."""
 
 
 def gate_routes(board: GateBoard) -> list[Route]:
-    """GET the body; POST whether to promote (200 iff pass) and whether to roll back (200 iff fail), else 409."""
+    """GET the gates, and the body of one; POST whether to promote (200 iff pass) and whether to roll back (200 iff fail), else 409."""
     return [
+        Route("GET", "/v1/gates", lambda asked: _gates(board, asked)),
         Route("GET", "/v1/gates/{gate}", lambda asked: _verdict(board, asked)),
         Route("POST", "/v1/gates/{gate}/approve", lambda asked: _decision(board, asked, "pass")),
         Route("POST", "/v1/gates/{gate}/rollback", lambda asked: _decision(board, asked, "fail")),
     ]
+
+
+def _gates(board: GateBoard, asked: Asked) -> Page:
+    parameters(asked, ())
+    _check_ready(board)
+    return json_page({"gates": [{"gate": gate, "model": model} for gate, model in sorted(board.gates().items())]})
 
 
 def _verdict(board: GateBoard, asked: Asked) -> Page:
@@ -52,9 +59,7 @@ def _decision(board: GateBoard, asked: Asked, wanted: str) -> Page:
 
 def _body(board: GateBoard, asked: Asked, given: Mapping[str, str]) -> Body:
     name = asked.path["gate"]
-    why = board.reading()
-    if why is not None:
-        raise RefusedError(503, why)
+    _check_ready(board)
     known = sorted(board.gates())
     if name not in known:
         there = f"known: {', '.join(known)}" if known else "the rules have none ([[canary]])"
@@ -62,6 +67,12 @@ def _body(board: GateBoard, asked: Asked, given: Mapping[str, str]) -> Body:
     if "candidate" not in given:
         raise RefusedError(400, "say which version: ?candidate=VERSION, or `candidate` in the metadata of a webhook")
     return board.gate(name, given["candidate"], given.get("baseline"))
+
+
+def _check_ready(board: GateBoard) -> None:
+    why = board.reading()
+    if why is not None:
+        raise RefusedError(503, why)
 
 
 def _metadata(body: bytes) -> dict[str, str]:

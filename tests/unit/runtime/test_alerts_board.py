@@ -79,14 +79,14 @@ def test_the_loudest_and_oldest_come_first() -> None:
 def test_records_of_no_use_are_passed_over(noun: str, value: bytes) -> None:
     known = board()
     known.take(noun, "x", value)
-    assert (prints(known), known.gates(), known.judged()) == ([], set(), {})
+    assert (prints(known), known.gates(), known.judged()) == ([], {}, {})
 
 
 def test_gates_are_those_of_the_rules_and_those_with_rows() -> None:
     known = board(Canary("other-gate", "spam"))
-    assert known.gates() == {"other-gate"}
+    assert known.gates() == {"other-gate": "spam"}
     known.take("gates", *gate())
-    assert known.gates() == {"other-gate", "fraud-gate"}
+    assert known.gates() == {"other-gate": "spam", "fraud-gate": "fraud"}
 
 
 def test_a_gate_says_what_its_row_says_and_how_old_that_is() -> None:
@@ -131,7 +131,7 @@ def test_a_gate_that_is_gone_is_forgotten() -> None:
     key, value = gate()
     known.take("gates", key, value)
     known.take("gates", key, None)
-    assert known.gates() == set()
+    assert known.gates() == {}
 
 
 def test_the_history_of_an_alert_is_in_order_and_has_each_transition_once() -> None:

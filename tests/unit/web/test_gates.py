@@ -23,8 +23,8 @@ class Board:
     def reading(self) -> str | None:
         return self.why
 
-    def gates(self) -> list[str]:
-        return ["b-gate", "a-gate"]
+    def gates(self) -> dict[str, str]:
+        return {"b-gate": "spam", "a-gate": "fraud"}
 
     def gate(self, name: str, candidate: str, baseline: str | None) -> dict[str, Any]:
         self.asked.append((name, candidate, baseline))
@@ -61,6 +61,14 @@ def test_the_baseline_may_be_said() -> None:
     assert board.asked == [("a-gate", "42", "41"), ("a-gate", "42", None)]
 
 
+def test_the_gates_by_name() -> None:
+    page = ask(Board(), "/v1/gates", query={})
+    assert json.loads(page.body) == {
+        "gates": [{"gate": "a-gate", "model": "fraud"}, {"gate": "b-gate", "model": "spam"}],
+    }  # fmt: skip
+    assert ask(Board(), "/v1/gates").status == 400
+
+
 @pytest.mark.parametrize("tag", ['W/"0f"', '"0f"', '"aa", W/"0f"', "*"])
 def test_an_evaluation_that_is_known_is_not_sent_again(tag: str) -> None:
     page = ask(Board(), tag=tag)
@@ -82,8 +90,9 @@ def test_an_unknown_gate_is_told_those_that_there_are() -> None:
 
 
 def test_before_everything_is_read_nothing_is_said() -> None:
-    for path in ("/v1/gates/{gate}", APPROVE, ROLLBACK):
-        page = ask(Board("pass", why="the alerts are being read"), path)
+    for path in ("/v1/gates", "/v1/gates/{gate}", APPROVE, ROLLBACK):
+        query = {} if path == "/v1/gates" else None
+        page = ask(Board("pass", why="the alerts are being read"), path, query=query)
         assert (page.status, json.loads(page.body)) == (503, {"error": "the alerts are being read"})
 
 
