@@ -91,7 +91,7 @@ def test_an_unknown_gate_is_told_those_that_there_are() -> None:
 
 def test_before_everything_is_read_nothing_is_said() -> None:
     for path in ("/v1/gates", "/v1/gates/{gate}", APPROVE, ROLLBACK):
-        query = {} if path == "/v1/gates" else None
+        query: dict[str, tuple[str, ...]] | None = {} if path == "/v1/gates" else None
         page = ask(Board("pass", why="the alerts are being read"), path, query=query)
         assert (page.status, json.loads(page.body)) == (503, {"error": "the alerts are being read"})
 
