@@ -18,6 +18,7 @@ from streams.cli.check import check
 from streams.cli.checkpoints import checkpoints
 from streams.cli.deliver import deliver
 from streams.cli.demo import demo
+from streams.cli.gate import GateCommand, gate
 from streams.cli.replay import LISTS, replay
 from streams.cli.report import report
 from streams.cli.run import run as run_worker
@@ -48,6 +49,7 @@ app.command("status", rich_help_panel=_LOOK)(status)
 app.command("tail", rich_help_panel=_LOOK)(tail)
 app.command("report", rich_help_panel=_LOOK)(report)
 app.command("score", rich_help_panel=_LOOK)(score)
+app.command("gate", cls=GateCommand, rich_help_panel=_LOOK)(gate)
 app.command("checkpoints", rich_help_panel=_LOOK)(checkpoints)
 app.command("sources", rich_help_panel=_LOOK)(sources)
 app.command("advance", rich_help_panel=_STEER)(advance)
