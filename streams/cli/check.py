@@ -1,4 +1,4 @@
-"""`streams check`: is this configuration right? Every error at once, without connecting to anything."""
+"""`streams check`: is this file right, of a job or of rules? Every error at once, without connecting to anything."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,37 +7,54 @@ import orjson
 import typer
 from rich.console import Console
 
+from streams.cli.rules_check import check_rules, counted, is_rules, summary_of, tell_warnings
 from streams.runtime.config.durations import format_duration
 from streams.runtime.config.job import Config, environment, load
 from streams.runtime.config.problems import InvalidConfigError
 from streams.runtime.errors import ConfigError
+from streams.runtime.rules.load import Loaded
 
 
 def check(
-    config: Annotated[Path, typer.Argument(help="The TOML file.", metavar="CONFIG")],
+    file: Annotated[Path, typer.Argument(help="The TOML file: of a job, or of rules.", metavar="FILE")],
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="Of rules: the job in which they are asked.", metavar="CONFIG"),
+    ] = None,
+    rates: Annotated[
+        Path | None,
+        typer.Option(help="Of rules: what `streams replay` wrote, to see what they rest on.", metavar="FOLDER"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for tools.")] = False,
     topics_optional: Annotated[
         bool, typer.Option("--topics-optional", help="Accept a file without topics, as `replay` does.")
     ] = False,
 ) -> None:
-    """Check a configuration file: every error at once, each with its line, code and fix.
+    """Check a configuration or a file of rules: every error at once, each with its line, code and fix.
 
-    Nothing is connected to. Exit code 0 when it is right, 78 when it is not.
+    Nothing is connected to. Exit code 0 when it is right (warnings do not change that), 78 when it is not.
 
     [bold]Examples[/bold]
 
       streams check deploy/streams.toml
 
       streams check quality.toml --json | jq .problems
+
+      streams check rules.toml -c quality.toml --rates counted
     """
+    if is_rules(file):
+        check_rules(file, config, rates, as_json=as_json)
+        return
+    if config is not None or rates is not None:
+        raise typer.BadParameter(f"{file} is no file of rules, so --config and --rates mean nothing.")
     try:
-        checked = load(config, environment())
+        checked = load(file, environment())
         if not topics_optional:
             checked.require_topics()
     except ConfigError as error:
         if not as_json:
             raise
-        typer.echo(orjson.dumps({"ok": False, "problems": _problems(config, error)}))
+        typer.echo(orjson.dumps({"ok": False, "problems": _problems(file, error)}))
         raise typer.Exit(error.exit_code) from None
     if as_json:
         typer.echo(orjson.dumps({"ok": True, "problems": [], **_summary(checked), "pinned": dict(checked.pinned())}))
@@ -63,7 +80,12 @@ def _summary(config: Config) -> dict[str, object]:
         "labels": [source.topic for source in config.label_sources],
         "dimensions": list(config.dimensions),
         "windows": [window.name for window in config.quality.windows],
+        "alerts": {"enabled": config.alerts.enabled, "file": config.alerts.file, **summary_of(_loaded(config))},
     }
+
+
+def _loaded(config: Config) -> Loaded:
+    return Loaded(config.alerts.file, config.alerts.rules, config.alerts.warnings)
 
 
 def _tell(config: Config) -> None:
@@ -91,6 +113,10 @@ def _tell(config: Config) -> None:
         detail = f"windows.detail is {format_duration(detail_ms)}"
         console.print(f"    no scores, delays or sources of labels of {', '.join(coarse)}: {detail}", markup=False)
     console.print(f"    segments: {', '.join(config.dimensions) or '(none)'}", markup=False)
+    rules = ", ".join(counted(config.alerts.rules)) or "nothing is asked"
+    judged = f"{config.alerts.file}: {rules}" if config.alerts.enabled else "off"
+    console.print(f"    alerts: {judged}", markup=False)
     console.print(
         f"    pinned settings {config.config_hash}, settings of the judge {config.quality_hash}", markup=False
     )
+    tell_warnings(console, _loaded(config))
