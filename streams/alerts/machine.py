@@ -190,7 +190,7 @@ def _recover(instance: Instance, judgement: Judgement, t: int, _dt: int) -> list
 
 
 def _relapse(instance: Instance, judgement: Judgement, _t: int, _dt: int) -> list[Change]:
-    instance.phase, instance.clear_ms, instance.clear_support = Phase.FIRING, 0, 0
+    instance.phase = Phase.FIRING
     instance.flaps += 1
     return [Change.RELAPSED, Change.ESCALATED] if _louder(instance, judgement) else [Change.RELAPSED]
 

@@ -153,7 +153,7 @@ def _wanted(rule: Retrain, state: RetrainState, facts: Facts, t: int) -> _Wanted
         for key in one.bad if one.end_ms > state.asked_ms else ():
             bad.setdefault(key, []).append(one.end_ms)
     spent, active, first = [], [], []
-    for each in sorted(facts.classes):
+    for each in facts.classes:
         ends = bad.get((each.version, each.name), [])
         since = None if each.firing_since is None else max(each.firing_since, state.asked_ms)
         if len(ends) >= rule.slices_bad and _overspent(each):

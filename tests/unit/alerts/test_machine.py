@@ -70,6 +70,12 @@ def test_a_pending_one_expires_when_too_long_nothing_can_be_said() -> None:
     assert story.instance.phase is Phase.INACTIVE
 
 
+def test_every_episode_has_the_whole_time_to_live() -> None:
+    story = Story(PATIENT)
+    story.run(BREACH, HOLD, HOLD, CLEAR)
+    assert story.run(BREACH, HOLD, HOLD, HOLD) == [["pending"], [], [], ["expired"]]
+
+
 def test_a_pending_one_that_is_clear_is_cancelled() -> None:
     story = Story(PATIENT)
     assert story.run(BREACH, CLEAR) == [["pending"], ["cancelled"]]

@@ -80,6 +80,8 @@ def test_only_mutes_that_say_so_take_time_out_of_a_budget() -> None:
     assert not out(once(), 100 * HOUR, 101 * HOUR)
     assert not out(once(budget="exclude", clock="wall"), 100 * HOUR, 101 * HOUR)
     assert [out(exclude, h * HOUR, (h + 1) * HOUR) for h in (99, 100, 101, 102)] == [False, True, True, False]
+    most = once(budget="exclude", start=100 * HOUR + 20 * MINUTE)
+    assert [out(most, h * HOUR, (h + 1) * HOUR) for h in (99, 100, 101, 102)] == [False, True, True, False]
     assert not excluded([exclude], "recall", labels_of(model="other"), 100 * HOUR, 101 * HOUR)
 
 
@@ -155,6 +157,8 @@ def test_an_end_is_announced_an_hour_before_unless_another_mute_follows() -> Non
 def test_the_end_of_a_weekly_mute_is_announced() -> None:
     mute = weekly(SUN, clock(2), clock(4), "UTC")
     assert ends_soon([mute], "recall", LABELS, at("2026-01-11T03:30")) == (at("2026-01-11T04:00"), ("reindex",))
+    bounded = msgspec.structs.replace(mute, end_ms=at("2026-01-11T03:00"))
+    assert ends_soon([bounded], "recall", LABELS, at("2026-01-11T02:30")) == (at("2026-01-11T03:00"), ("reindex",))
 
 
 def test_mutes_are_added_replaced_and_ended_while_the_job_runs() -> None:

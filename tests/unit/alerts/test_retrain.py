@@ -187,6 +187,21 @@ def test_it_asks_once_in_a_cooldown_and_then_about_something_new() -> None:
     assert story.alert.evidence["request_id"] not in {first, None}
 
 
+def test_slices_and_hours_before_a_request_do_not_count_again() -> None:
+    story = Story(msgspec.structs.replace(RULE, cooldown_ms=DAY))
+    story.days(BAD, 3.5)
+    assert story.days(WELL, 0.5)[0][1] == "resolved"
+    assert story.days(BAD, 3) == [(7.0, "firing", None)]
+    story = Story(msgspec.structs.replace(RULE, cooldown_ms=DAY))
+    firing = facts(of_class(0.4, firing_since=T0))
+    assert story.days(firing, 4) == [(3.0, "firing", None)]
+    assert story.state.request is not None
+    first = story.state.request.id
+    assert answered(story.state, first, "rejected")
+    assert story.days(firing, 3) == [(4 + 1 / 24, "resolved", "rejected"), (6.0, "firing", None)]
+    assert story.state.request.id != first
+
+
 def test_one_that_is_not_answered_expires_and_is_asked_again() -> None:
     story = Story()
     assert story.days(BAD, 20) == [
