@@ -14,6 +14,7 @@ import typer
 
 from streams import __version__
 from streams.cli.advance import advance
+from streams.cli.alerts import alerts
 from streams.cli.check import check
 from streams.cli.checkpoints import checkpoints
 from streams.cli.deliver import deliver
@@ -48,6 +49,7 @@ app.command("topics", rich_help_panel=_RUN)(topics)
 app.command("run", rich_help_panel=_RUN)(run_worker)
 app.command("deliver", rich_help_panel=_RUN)(deliver)
 app.command("status", rich_help_panel=_LOOK)(status)
+app.command("alerts", rich_help_panel=_LOOK)(alerts)
 app.command("tail", rich_help_panel=_LOOK)(tail)
 app.command("report", rich_help_panel=_LOOK)(report)
 app.command("score", rich_help_panel=_LOOK)(score)

@@ -1,0 +1,137 @@
+"""Where are alerts read? From the job's own topics, from any of its workers, or from a replay's folder."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from streams.cli.worker_pages import page_of_worker
+from streams.runtime.alerts_board import AlertsBoard
+from streams.runtime.clock import wall_ms
+from streams.runtime.config.job import TopicNoun, topic_name
+from streams.runtime.errors import ConfigError
+from streams.runtime.kafka.tail import read_rows
+
+Row = Mapping[str, Any]
+
+_WHOLE = 32
+
+
+class Found(NamedTuple):
+    """Alerts that are not inactive, the loudest and oldest first, and up to when each model was judged."""
+
+    alerts: list[Row]
+    judged: dict[str, str]
+
+
+class Topics(NamedTuple):
+    """The topics of a job under a prefix; nothing is joined and nothing committed."""
+
+    client: Mapping[str, Any]
+    prefix: str
+
+    def alerts(self) -> Found:
+        """What there is now."""
+        return _found(self._rows("alerts"))
+
+    def history(self, fingerprint: str) -> list[Row]:
+        """The transitions of the one alert whose fingerprint begins so, oldest first; none for one that is unknown."""
+        return _history(self._rows("alert-log"), fingerprint)
+
+    def _rows(self, noun: TopicNoun) -> Iterator[tuple[str, Row]]:
+        for row in read_rows(self.client, topic_name(self.prefix, noun), from_start=True, follow=False):
+            if row is not None:
+                yield row.key, row.value
+
+
+class Worker(NamedTuple):
+    """A worker's web server: any one answers for every model."""
+
+    url: str
+
+    def alerts(self) -> Found:
+        """What there is now."""
+        found: list[Row] = []
+        judged: dict[str, str] = {}
+        for phase in ("pending", "recovering", "firing"):
+            page = page_of_worker(self.url, "/v1/alerts", {"phase": phase})
+            if page is None:
+                raise ConfigError(f"{self.url} has no /v1/alerts; is it a worker of this version?")
+            found, judged = [*page["alerts"], *found], page["judged"]
+        return Found(found, judged)
+
+    def history(self, fingerprint: str) -> list[Row]:
+        """The transitions of one alert; a fingerprint that is not whole is looked for among those that are active."""
+        if len(fingerprint) < _WHOLE:
+            active = {row["fingerprint"] for row in self.alerts().alerts}
+            fingerprint = _only(sorted(name for name in active if name.startswith(fingerprint))) or fingerprint
+        if len(fingerprint) < _WHOLE:
+            return []
+        page = page_of_worker(self.url, f"/v1/alerts/{fingerprint}/history", {})
+        return [] if page is None else list(page["transitions"])
+
+
+class Folder(NamedTuple):
+    """What `streams replay --out` wrote: how things stood at the end of the files."""
+
+    path: Path
+
+    def alerts(self) -> Found:
+        """What there was at the end."""
+        return _found(self._rows("alerts"))
+
+    def history(self, fingerprint: str) -> list[Row]:
+        """The transitions of one alert, oldest first."""
+        return _history(self._rows("alert_log"), fingerprint)
+
+    def _rows(self, stream: str) -> Iterator[tuple[str, Row]]:
+        path = self.path / f"{stream}.jsonl"
+        try:
+            with path.open("rb") as lines:
+                for number, line in enumerate(lines, 1):
+                    row = _object(line)
+                    if row is None:
+                        raise ConfigError(f"{path}:{number} is not a row of alerts.")
+                    yield str(row.get("fingerprint", "")), row
+        except OSError as error:
+            raise ConfigError(
+                f"{path} cannot be read: {error.strerror}. Name the folder that `streams replay --out` wrote."
+            ) from None
+
+
+def _found(rows: Iterator[tuple[str, Row]]) -> Found:
+    board = AlertsBoard(tuple, wall_ms)
+    for key, row in rows:
+        board.take("alerts", key, orjson.dumps(row))
+    return Found([*board.alerts()], dict(board.judged()))
+
+
+def _history(rows: Iterator[tuple[str, Row]], fingerprint: str) -> list[Row]:
+    transitions: dict[str, Row] = {}  # said again after a crash it is the same
+    for _, row in rows:
+        if str(row.get("fingerprint", "")).startswith(fingerprint) and row.get("transition_id"):
+            transitions.setdefault(row["transition_id"], row)
+    _only(sorted({row["fingerprint"] for row in transitions.values()}))
+    return sorted(transitions.values(), key=lambda row: str(row["t"]))
+
+
+def _only(fingerprints: list[str]) -> str | None:
+    """The only one of them. Raises ConfigError where there are several."""
+    if len(fingerprints) > 1:
+        raise ConfigError(f"several alerts begin so: {', '.join(fingerprints[:5])}. Write more of the one you mean.")
+    return fingerprints[0] if fingerprints else None
+
+
+def _object(line: bytes) -> Row | None:
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def is_fingerprint(text: str) -> bool:
+    """Whether it can be a fingerprint or the beginning of one: 4 to 32 hexadecimal digits."""
+    return re.fullmatch(r"[0-9a-f]{4,32}", text) is not None
