@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -54,7 +55,7 @@ def asked_of_worker(url: str, wanted: Wanted) -> Body:
             query = {"candidate": wanted.candidate}
             if wanted.baseline is not None:
                 query["baseline"] = wanted.baseline
-            return _answer(client, f"/v1/gates/{gate}", query)
+            return _answer(client, f"/v1/gates/{quote(gate, safe='')}", query)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         raise ConfigError(f"{url} is no address of a worker; write one such as http://127.0.0.1:9400.") from None
     except httpx.HTTPError as error:
@@ -77,7 +78,7 @@ def _answer(client: httpx.Client, path: str, query: Mapping[str, str]) -> dict[s
         body = response.json()
     except ValueError:
         body = None
-    where = f"{client.base_url}{path.removeprefix('/')}"
+    where = f"{str(client.base_url).rstrip('/')}{path}"
     if not isinstance(body, dict):
         raise ConfigError(f"{where} is no page of a worker: it answers {response.status_code} and no JSON object.")
     if response.status_code == httpx.codes.OK:
