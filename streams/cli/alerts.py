@@ -21,6 +21,7 @@ from streams.cli.row_table import written
 FIRING = 1
 _ACTIVE = ("firing", "recovering")
 _SHOWN = 8  # digits of a fingerprint: enough for --history
+_YEAR = len("2026-")
 _COLOURS = {"page": "bold red", "ticket": "yellow"}
 
 Row = Mapping[str, Any]
@@ -82,20 +83,21 @@ def render(found: Found) -> RenderableType:
     below = Text(f"judged: {judged}", "dim")
     if not found.alerts:
         return Group(Text("nothing is firing", "green" if found.judged else ""), below)
-    table = _table("severity", "alert", "of", "value", "n", "floor", "since (UTC)", "told", "runbook", "id")
-    for row in found.alerts:
+    told = [_told(row) for row in found.alerts]
+    table = _table("severity", "alert", "of", "value", "n", "floor", "since (UTC)", "told", "id")
+    for row, whether in zip(found.alerts, told, strict=True):
         severity = row["severity"] or ""
         table.add_row(
             Text(severity, _COLOURS.get(severity, "")),
             Text(row["rule"] + ("" if row["phase"] == "firing" else f" ({row['phase']})")),
             Text(subject(row)),
             *(Text(text) for text in numbers(row["evidence"])),
-            Text(written(row["fired_at"] or row["episode"])),
-            Text(_told(row)),
-            Text((row["runbook"] or "-").rstrip("/").rpartition("/")[2]),
+            Text(written(row["fired_at"] or row["episode"])[_YEAR:]),
+            Text(whether),
             Text(row["fingerprint"][:_SHOWN]),
         )
-    return Group(table, below)
+    runbooks = sorted({f"{row['rule']}: {row['runbook']}" for row in found.alerts if row["runbook"]})
+    return Group(table, below, *(Text(line, overflow="fold") for line in runbooks))
 
 
 def subject(row: Row) -> str:
@@ -164,5 +166,6 @@ def _table(*headings: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in headings:
         is_number = name in {"value", "n", "floor"}
-        table.add_column(name, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
+        is_whole = is_number or name in {"severity", "since (UTC)", "id"}
+        table.add_column(name, justify="right" if is_number else "left", no_wrap=is_whole, overflow="fold")
     return table
