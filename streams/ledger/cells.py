@@ -50,6 +50,7 @@ class CellKind(IntEnum):
     PROPER = 12  # labelled predictions with a score for every class
     BRIER = 13  # sum of their Brier scores, in millionths
     LOG_LOSS = 14  # sum of their log-losses, in millionths
+    PAIRED = 15  # c the other version, a PairOutcome, b true class: pairs of labelled predictions of one id
 
 
 OF_CLASSES = np.zeros(max(CellKind) + 1, np.bool_)
@@ -61,6 +62,10 @@ OF_CLASSES[
     ]
 ] = True  # fmt: skip
 
+OF_TRUE_CLASS = OF_CLASSES.copy()
+"""By kind: whether `b` is a class."""
+OF_TRUE_CLASS[CellKind.PAIRED] = True
+
 
 class Outcome(IntEnum):
     """How a prediction turned out so far."""
@@ -68,6 +73,18 @@ class Outcome(IntEnum):
     WRONG = 0
     RIGHT = 1
     UNLABELLED = 2
+
+
+class PairOutcome(IntEnum):
+    """Which predictions of a pair were right: that of the version where the cell lies, that of the other version.
+
+    `2 * own + other`. ONLY_OWN and ONLY_OTHER are the discordant pairs of McNemar's test.
+    """
+
+    NEITHER = 0
+    ONLY_OTHER = 1
+    ONLY_OWN = 2
+    BOTH = 3
 
 
 DELAY_EDGES_MS = tuple(

@@ -119,17 +119,18 @@ def _bounded(samples: list[Sample], names: Names, least: int) -> Iterator[list[S
 def _chunk(said: _Said, keys: Ints, bounds: Ints, code: Ints, count: Ints) -> Flush:
     empty, names, newest_ms = said
     groups, group = np.unique(keys & ((1 << GROUP_BITS) - 1), return_inverse=True)
-    code, classes, sources = local_names(code, names.classes, names.label_sources)
+    code, classes, sources, versions = local_names(code, names.classes, names.label_sources, names.versions)
     return Flush(
         empty.ledger_partition, empty.begin, empty.end, empty.watermark, [names.groups[g] for g in groups.tolist()],
         classes, keys >> GROUP_BITS, group.astype(np.uint32), bounds, code, count, empty.writer,
         config_hash=empty.config_hash, sources=sources, newest=[newest_ms[g] for g in groups.tolist()],
+        versions=versions,
     )  # fmt: skip
 
 
 def _names_bytes(chunk: Flush) -> int:
     """Bytes of everything but the columns, at most."""
-    texts = [chunk.writer, chunk.config_hash, *chunk.classes, *chunk.sources]
+    texts = [chunk.writer, chunk.config_hash, *chunk.classes, *chunk.sources, *chunk.versions]
     for group in chunk.groups:
         texts += _texts(group)
     return _HEADER_BYTES + _text_bytes(*texts) + _GROUP_BYTES * len(chunk.groups)

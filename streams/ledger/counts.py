@@ -22,7 +22,7 @@ from streams.ledger.names import Names
 from streams.ledger.scores import score_bytes
 from streams.ledger.spec import GROUP_BITS as GROUP_BITS  # noqa: PLC0414 - the keys of slots are this module's
 from streams.ledger.spec import NO_TIME
-from streams.ledger.sums import Agreements, Corrections, Moves
+from streams.ledger.sums import Agreements, Corrections, Moves, Pairings
 
 _WAITING_ROWS = 50_000
 """Moves that wait to be summed, at most; they have about 50 bytes, and the scores that are kept."""
@@ -47,6 +47,7 @@ class Counts:
         self._moves: list[tuple[Moves, int]] = []
         self._corrections: list[Corrections] = []
         self._agreements: list[tuple[Agreements, int]] = []
+        self._pairs: list[tuple[Pairings, int]] = []
         self._rows = 0
         self._row_bytes = _ROW_BYTES + score_bytes(names.spec.keep_scores)
         self._newest_ms = np.full(16, NO_TIME)
@@ -110,6 +111,12 @@ class Counts:
             self._agreements.append((agreements, sign))
             self._wait(len(agreements.time))
 
+    def pair(self, pairs: Pairings, sign: int) -> None:
+        """Add (+1) or retract (-1) pairs of predictions of one id by two versions."""
+        if len(pairs.time):
+            self._pairs.append((pairs, sign))
+            self._wait(len(pairs.time))
+
     def expire(self, keys: Iterable[int]) -> None:
         """The panes of these slots can no longer change: their unlabelled predictions stay so. Say it once."""
         _, code, count = self.cells(list(keys))
@@ -147,7 +154,7 @@ class Counts:
 
     def _settle(self) -> None:
         """Sum what waits."""
-        if not (self._moves or self._corrections or self._agreements):
+        if not (self._moves or self._corrections or self._agreements or self._pairs):
             return
         parts: list[sums.Sums] = []
         if self._moves:
@@ -166,7 +173,11 @@ class Counts:
                 [float(sign) for _, sign in self._agreements], [len(pairs.time) for pairs, _ in self._agreements]
             )
             parts.append(sums.agreed(pairs, sign, self._names))
-        self._moves, self._corrections, self._agreements, self._rows = [], [], [], 0
+        if self._pairs:
+            both = Pairings(*map(np.concatenate, zip(*(pairs for pairs, _ in self._pairs), strict=True)))
+            sign = np.repeat([float(sign) for _, sign in self._pairs], [len(pairs.time) for pairs, _ in self._pairs])
+            parts.append(sums.paired(both, sign, self._names))
+        self._moves, self._corrections, self._agreements, self._pairs, self._rows = [], [], [], [], 0
         found = sums.joined(parts)
         self._touched.update(found.keys.tolist())
         self._table.add(*found)

@@ -12,7 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.formats.columns import Group
-from streams.ledger.cells import NONE, OF_CLASSES, SOURCE_BITS, CellKind, a_of, b_of, c_of, codes, kind_of
+from streams.ledger.cells import (
+    NONE,
+    OF_CLASSES,
+    OF_TRUE_CLASS,
+    SOURCE_BITS,
+    CellKind,
+    a_of,
+    b_of,
+    c_of,
+    codes,
+    kind_of,
+)
 from streams.ledger.samples import Sample
 
 MAGIC = b"QF2\0"
@@ -25,7 +36,8 @@ class Flush:
     Slot s is one (pane, group): `pane[s]` is the pane's index (`event_time // pane_ms`), `group[s]` indexes
     `groups`; its cells are `code[bounds[s]:bounds[s + 1]]` with `count` alongside. A slot without cells became
     empty. A slot may come in several chunks of a flush, each with some of its cells. Class numbers inside codes
-    index `classes`, those of label sources `sources` ("": the label names none). `newest`, along `groups`, is the
+    index `classes`, those of label sources `sources` ("": the label names none), those of other versions of the
+    group's model `versions`. `newest`, along `groups`, is the
     latest time (ms) of delivery, or of the event, of a label that counted in the group so far, NO_TIME where none did.
     `watermark` is the partition's at `end`. `samples` are predictions worth a look of detail panes whose moment came
     in the range; their `group` indexes `groups`.
@@ -49,6 +61,7 @@ class Flush:
     sources: list[str] = field(default_factory=list)
     newest: list[int] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
+    versions: list[str] = field(default_factory=list)
 
 
 class _Header(msgspec.Struct, array_like=True):
@@ -67,6 +80,7 @@ class _Header(msgspec.Struct, array_like=True):
     slots: int
     cells: int
     samples: list[Sample]
+    versions: list[str] = []  # flushes of before there were pairs do not have it
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -79,7 +93,7 @@ def encode(flush: Flush) -> bytes:
         _Header(
             flush.ledger_partition, flush.begin, flush.end, flush.watermark, flush.writer, flush.chunk, flush.last,
             flush.config_hash, [(g.model, g.version, g.segments) for g in flush.groups], flush.newest, flush.classes,
-            flush.sources, len(flush.pane), len(flush.code), flush.samples,
+            flush.sources, len(flush.pane), len(flush.code), flush.samples, flush.versions,
         )
     )  # fmt: skip
     return b"".join((
@@ -111,25 +125,27 @@ def decode(data: bytes) -> Flush:
         h.partition, h.begin, h.end, h.watermark, [Group(m, v, tuple(s)) for m, v, s in h.groups], h.classes,
         pane.astype(np.int64, copy=False), group.astype(np.uint32, copy=False), bounds.astype(np.int64, copy=False),
         code.astype(np.int64, copy=False), count.astype(np.int64, copy=False), h.writer, h.chunk, h.last, h.config_hash,
-        h.sources, h.newest, h.samples,
+        h.sources, h.newest, h.samples, h.versions,
     )  # fmt: skip
 
 
 def local_names(
-    code: NDArray[np.int64], classes: list[str], sources: list[str]
-) -> tuple[NDArray[np.int64], list[str], list[str]]:
-    """Cell codes with the numbers of names cut down to those they use: (codes, classes, label sources)."""
+    code: NDArray[np.int64], classes: list[str], sources: list[str], versions: list[str]
+) -> tuple[NDArray[np.int64], list[str], list[str], list[str]]:
+    """Cell codes with the numbers of names cut down to those they use: (codes, classes, label sources, versions)."""
     if not len(code):  # an idle job has some of these for each partition and tick
-        return code, [], []
+        return code, [], [], []
     kind, c, a, b = kind_of(code), c_of(code), a_of(code), b_of(code)
-    of_classes = OF_CLASSES.take(kind)
-    (a, b), used = _local([a, b], [of_classes & (a != NONE), of_classes & (b != NONE)], len(classes))
+    of_class = OF_CLASSES.take(kind) & (a != NONE), OF_TRUE_CLASS.take(kind) & (b != NONE)
+    (a, b), used = _local([a, b], list(of_class), len(classes))
     of_source = (kind == CellKind.CORRECTED) | (kind == CellKind.LABELLED_BY)
     of_pair = kind == CellKind.AGREEMENT
     upper, lower = c >> SOURCE_BITS, c & (1 << SOURCE_BITS) - 1
     (upper, lower), used_sources = _local([upper, lower], [of_pair, of_pair | of_source], len(sources))
-    local = codes(kind, upper << SOURCE_BITS | lower, a, b)
-    return local, [classes[n] for n in used], [sources[n] for n in used_sources]
+    c = upper << SOURCE_BITS | lower
+    (c,), used_versions = _local([c], [kind == CellKind.PAIRED], len(versions))
+    names = [classes[n] for n in used], [sources[n] for n in used_sources], [versions[n] for n in used_versions]
+    return codes(kind, c, a, b), *names
 
 
 def _local(

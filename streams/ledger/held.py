@@ -85,10 +85,13 @@ class Held:
         self.sources: list[str] = []
         self.ages = [(f"cls_{i}", age_ms) for i, age_ms in enumerate(names.spec.maturities_ms)]
         self.in_turn = bool(self.ages) or names.spec.label_time
+        self.paired = bool(names.spec.paired)
         self.keeps_scores, self.samples = names.spec.keep_scores > 0, names.spec.samples > 0
         columns: dict[str, Any] = PREDICTION_COLUMNS | {name: np.uint16 for name, _ in self.ages}
         if self.in_turn:
             columns["known"] = np.uint32  # when the counting label was known, s, 0: there is none
+        if self.paired:
+            columns["paired"] = np.bool_  # whether it is in pairs with other versions
         if self.keeps_scores:
             columns["scores"] = score_type(names.spec.keep_scores)
         self.predictions = Table(columns | (SAMPLE_COLUMNS if self.samples else {}))

@@ -16,6 +16,7 @@ from streams.ledger.cells import NONE
 from streams.ledger.held import Held, Ints, LabelState, Mask, minutes_up
 from streams.ledger.known import Seconds, known_after
 from streams.ledger.names import UNSEEN
+from streams.ledger.pairing import pair_new_labels
 from streams.ledger.sums import Corrections
 from streams.ledger.table import Found, Hashes, Rows, Slots, crowded, matches, repeats, rounds
 
@@ -139,6 +140,8 @@ def _labels_once(held: Held, rows: LabelRows, found: Found) -> None:
         row, at = row[near], at[near]
     if len(found.row):
         agree_new_labels(held, slot.start + found.row, found.slot, slot.start + row, at)
+    if held.paired:
+        pair_new_labels(held, slot.start + found.row, found.slot, slot.start + row, at)
     wins, contested = _overtake(held, rows, row, at)
     state = np.where(predicted, LabelState.BEYOND, LabelState.WAITING)
     state[row] = LabelState.BEATEN

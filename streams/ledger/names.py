@@ -38,6 +38,9 @@ class Names:
     settle_ms: NDArray[np.int64] = field(default_factory=lambda: np.zeros(16, np.int64))
     final_ms: NDArray[np.int64] = field(default_factory=lambda: np.zeros(16, np.int64))
     longest_final_ms: int = 0  # over all models of the spec: what a label may wait for
+    paired_model: NDArray[np.int64] = field(default_factory=lambda: np.zeros(16, np.int64))  # 0: it is not paired
+    versions: list[str] = field(default_factory=list)  # by (model, version) code
+    version_order: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     order: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(1 << 16, np.uint32))
     source_order: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(1, np.uint8))
     _class_codes: dict[str, int] = field(default_factory=dict)
@@ -74,9 +77,16 @@ class Names:
     def group_codes(self, groups: list[Group]) -> NDArray[np.int64]:
         """The codes of groups; REFUSED when there are too many models and versions.
 
-        Beyond the limit of groups the segment values of new ones fold to `other`.
+        Beyond the limit of groups the segment values of new ones fold to `other`. `version_order[pair]` sorts the
+        versions by the bytes of their names, where any model is paired.
         """
-        return np.array([self._group_code(g) for g in groups], np.int64)
+        known = len(self.versions)
+        codes = [self._group_code(g) for g in groups]
+        if self.spec.paired and len(self.versions) > known:
+            ranked = sorted(range(len(self.versions)), key=lambda pair: self.versions[pair].encode())
+            self.version_order = np.zeros(len(ranked), np.int64)
+            self.version_order[ranked] = np.arange(len(ranked))
+        return np.array(codes, np.int64)
 
     def class_code(self, name: str | None) -> int:
         """The code of a class that was seen; REFUSED for any other."""
@@ -136,15 +146,18 @@ class Names:
             if len(self._pairs) >= self.spec.max_models:
                 return REFUSED
             pair = self._pairs[group.model, group.version] = len(self._pairs)
+            self.versions.append(group.version)
         folded = Group(group.model, group.version, (OTHER,) * len(group.segments))
         if len(self.groups) >= self.spec.max_groups and group != folded:
             return self._group_code(folded)
         code = self._group_codes[group] = len(self.groups)
         self.groups.append(group)
         if code == len(self.pair_of):
-            for column in ("pair_of", "horizon_ms", "settle_ms", "final_ms"):
+            for column in ("pair_of", "horizon_ms", "settle_ms", "final_ms", "paired_model"):
                 setattr(self, column, np.resize(getattr(self, column), 2 * code))
         timing = self.spec.timing_of(group.model)
         self.pair_of[code], self.horizon_ms[code] = pair, timing.horizon_ms
         self.settle_ms[code], self.final_ms[code] = timing.settle_ms, timing.final_ms
+        paired = self.spec.paired
+        self.paired_model[code] = paired.index(group.model) + 1 if group.model in paired else 0
         return code

@@ -17,6 +17,7 @@ from streams.ledger.held import Held, Ints, minutes_up
 from streams.ledger.known import ranks, sequence
 from streams.ledger.labels import restate
 from streams.ledger.names import UNSEEN
+from streams.ledger.pairing import admit, pair_predictions
 from streams.ledger.scores import NO_SCORES, Scores, content
 from streams.ledger.sums import Moves
 from streams.ledger.table import Hashes, Rows, Slots, crowded, repeats, rounds
@@ -68,14 +69,18 @@ def add_predictions(held: Held, rows: PredictionRows) -> None:
         return
     crowd = crowded(rows.hashes, np.full(len(rows.time), CROWD))
     if len(crowd):
-        winners = _winners(held, rows, crowd)
-        rows = rows.some(np.sort(np.concatenate((np.delete(np.arange(len(rows.time)), crowd), winners))))
+        winners, came = _winners(held, rows, crowd)
+        others = np.delete(np.arange(len(rows.time)), crowd)
+        rows = rows.some(np.concatenate((others, winners))[np.argsort(np.concatenate((others, came)))])
     for turn in rounds(rows.hashes):
         _predictions_once(held, rows.some(turn))
 
 
-def _winners(held: Held, rows: PredictionRows, crowd: Rows) -> Rows:
-    """Of rows on time, those that are still to be counted, at most one of an identity; the others are told here."""
+def _winners(held: Held, rows: PredictionRows, crowd: Rows) -> tuple[Rows, Rows]:
+    """Of rows on time, those that are still to be counted, at most one of an identity; the others are told here.
+
+    With each the row in whose place it comes: the first one of its identity that would have been counted.
+    """
     pair_of, column = held.names.pair_of, held.predictions.column
     names = _content_columns(held)
     hashes = np.unique(rows.hashes[crowd], axis=0)
@@ -87,6 +92,7 @@ def _winners(held: Held, rows: PredictionRows, crowd: Rows) -> Rows:
         best[a, b, int(pair_of[column["group"][s]])] = _content(held, *(column[name][s] for name in names))
     stored = set(best)
     winner: dict[tuple[int, int, int], int] = {}
+    came: dict[tuple[int, int, int], int] = {}
     duplicates, conflicts = list[int](), list[int]()
     rows.reach = rows.time.copy()
     pairs = pair_of[rows.group[crowd]].tolist()
@@ -100,11 +106,12 @@ def _winners(held: Held, rows: PredictionRows, crowd: Rows) -> Rows:
             best[key] = mine
             rows.reach[r] = rows.reach[winner.get(key, r)]  # the first one is the latest in event time
             winner[key] = r
+            came.setdefault(key, r)
     told_in_turn = {r for key, r in winner.items() if key in stored}  # they conflict with what is in the table
     conflicts = [r for r in conflicts if r not in told_in_turn]
     held.reject(Kind.PREDICTION, rows, np.array(duplicates, np.int64), Reason.DUPLICATE_PREDICTION)
     held.reject(Kind.PREDICTION, rows, np.array(conflicts, np.int64), Reason.CONFLICTING_PREDICTION)
-    return np.array(list(winner.values()), np.int64)
+    return np.array(list(winner.values()), np.int64), np.array(list(came.values()), np.int64)
 
 
 def _predictions_once(held: Held, rows: PredictionRows) -> None:
@@ -148,7 +155,9 @@ def _repeated(held: Held, rows: PredictionRows, slot: Slots) -> None:
     if winning:
         i = np.array(winning, np.int64)
         held.counts.move(held.moves(slot[i]), -1)
-        agree_predictions(held, slot[i], *_labels_of(held, rows.hashes[i]), -1)
+        labels = _labels_of(held, rows.hashes[i])
+        agree_predictions(held, slot[i], *labels, -1)
+        pair_predictions(held, rows.hashes[i], slot[i], *labels, -1)
         _write(held, rows.some(i), slot[i])
 
 
@@ -168,6 +177,8 @@ def _write(held: Held, rows: PredictionRows, at: Slots | slice) -> None:
         column["position"][at], column["source"][at] = rows.position, rows.source
     for name, _ in held.ages:
         column[name][at] = UNSEEN
+    if held.paired and isinstance(at, slice):
+        admit(held, rows.hashes, rows.group, at)
     pair_row, label = _labels_of(held, rows.hashes)
     if not len(label):
         n = len(rows.time)
@@ -185,6 +196,7 @@ def _write(held: Held, rows: PredictionRows, at: Slots | slice) -> None:
     np.maximum.at(held.labels.column["life"], label, life.astype(np.uint32))
     held.counts.move(held.moves(slots), 1)
     agree_predictions(held, slots, pair_row, label, 1)
+    pair_predictions(held, rows.hashes, slots, pair_row, label, 1)
     restate(held, rows.hashes[np.unique(pair_row)])
 
 

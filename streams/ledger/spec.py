@@ -46,7 +46,8 @@ class LedgerSpec:
     names the class whose scores are binned (two classes: the other one's score is what is left). `label_time` counts
     also by the time at which labels were known, `maturities_ms` also what was known at these label ages, ascending.
     `keep_scores` (0 to 16) scores are held of each prediction. `samples` predictions are told for each detail pane,
-    group, reason and true class (`samples.py`), 0: none.
+    group, reason and true class (`samples.py`), 0: none. `paired` names, sorted, the models whose versions are compared
+    prediction by prediction (`pairing.py`).
     """
 
     partitions: int = 8
@@ -72,6 +73,7 @@ class LedgerSpec:
     samples: int = 0
     sample_confident: float = 0.9
     sample_near: float = 0.02
+    paired: tuple[str, ...] = ()
     privacy_key: str = field(default="", repr=False)  # set: ids are hashed with it; only its digest is pinned
     config_hash: str = ""
 

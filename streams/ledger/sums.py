@@ -17,6 +17,7 @@ from streams.ledger.cells import (
     SOURCE_BITS,
     CellKind,
     Outcome,
+    PairOutcome,
     codes,
     confidence_bin,
     delay_bin,
@@ -71,6 +72,21 @@ class Agreements(NamedTuple):
     source_b: Ints
     class_a: Ints
     class_b: Ints
+
+
+class Pairings(NamedTuple):
+    """Pairs of labelled predictions of one id by two versions of a model, n rows: see `pairing.py`.
+
+    `time` and `group` are those of the version under which a pair counts, `other` is the (model, version) code of the
+    other one; which of both are right, and the class of their label.
+    """
+
+    time: Ints
+    group: Ints
+    other: Ints
+    own_right: NDArray[np.bool_]
+    other_right: NDArray[np.bool_]
+    true: Ints
 
 
 class Sums(NamedTuple):
@@ -180,6 +196,18 @@ def agreed(of: Agreements, sign: Signs, names: Names) -> Sums:
     slot, pair, first, second = rows.split(at, sources**2)
     a, b = np.divmod(pair, sources)
     return Sums(keys, slot, codes(CellKind.AGREEMENT, a << SOURCE_BITS | b, first, second), n)
+
+
+def paired(of: Pairings, sign: Signs, names: Names) -> Sums:
+    """What pairs of predictions add to cells."""
+    keys, slot = ranked(_detail_keys(of.time, of.group, names))
+    others, number = ranked(of.other)
+    outcome = 2 * of.own_right + of.other_right
+    t = int(of.true.max()) + 1
+    rows = Crosstab(slot, outcome * t + of.true, len(PairOutcome), t, sign)
+    at, (n,) = sum_by(rows.index(number, len(others)), rows.size(len(others)), sign)
+    slot, number, outcome, true = rows.split(at, len(others))
+    return Sums(keys, slot, codes(CellKind.PAIRED, others.take(number), outcome, true), n)
 
 
 _GROUP = (1 << GROUP_BITS) - 1

@@ -1,6 +1,7 @@
 """Every kind of cell against a recount in the ledger's order, whatever the blocks, flushes and checkpoints."""
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 
 import msgspec
@@ -23,6 +24,7 @@ SPEC = LedgerSpec(
     partitions=2, tallies_partitions=2, pane_ms=10 * SECOND, detail_ms=30 * SECOND,
     timing=Timing(horizon_ms=60 * SECOND, slack_ms=100_000 * SECOND, settle_ms=10 * SECOND),
     positive="b", label_time=True, maturities_ms=(0, 5 * SECOND, 45 * SECOND), keep_scores=2,
+    paired=("m",),
 )  # fmt: skip
 ORIGIN = 990 * SECOND
 SOURCES = ("", "human", "audit", "ätherisch")
@@ -38,7 +40,7 @@ predictions = st.builds(
     lambda name, time, cls, version, segment, confidence, kept: Prediction(
         name, time, cls, version, segment, confidence, scores=kept[0], squares=kept[1]
     ),
-    ids, times, st.sampled_from("abç"), st.sampled_from("12"), st.sampled_from("xy"),
+    ids, times, st.sampled_from("abç"), st.sampled_from(["1", "2", "10", "é"]), st.sampled_from("xy"),
     st.sampled_from([None, 0.0, 0.37, 1.0]), kept,
 )  # fmt: skip
 delays = st.sampled_from([-5_000, 0, 999, 1_000, 5_000, 45_000, 300_000])
@@ -63,6 +65,7 @@ class Run:
         self.offsets = dict.fromkeys((s for sources in self.sources.values() for s in sources), 0)
         self.told: dict[Slot, dict[Named, int]] = {}
         self.newest: dict[Group, int] = {}
+        self.hear: Callable[[list[flushes.Flush]], object] = len
         self.places: list[tuple[SourceId, int]] = []  # of every row
 
     def take(self, rows: list[Row]) -> None:
@@ -87,8 +90,10 @@ class Run:
         """A progress record; flushes, and states that are dumped and loaded."""
         self._say(self.intake.progress(self.offsets))
         for p, join in enumerate(self.joins):
-            for _, record in join.flush("w"):
-                chunk = flushes.decode(record)
+            said = [(judge, flushes.decode(record)) for judge, record in join.flush("w")]
+            for judge in range(self.spec.tallies_partitions):
+                self.hear([chunk for of, chunk in said if of == judge])
+            for _, chunk in said:
                 self.told |= told_slots(chunk)
                 self.newest |= dict(zip(chunk.groups, chunk.newest, strict=True))
             if self.rng.random() < 0.5:

@@ -23,6 +23,7 @@ from tests.support.ledger import Label, Prediction, Row, columns
 SPEC = LedgerSpec(
     partitions=1, tallies_partitions=2, pane_ms=MINUTE, max_disorder_ms=MINUTE, label_disorder_ms=MINUTE,
     timing=Timing(horizon_ms=5 * MINUTE, slack_ms=5 * MINUTE, settle_ms=MINUTE), max_classes=3, max_groups=4,
+    paired=("m",),
 )  # fmt: skip
 ORIGIN = 1_000 * MINUTE
 

@@ -106,7 +106,7 @@ def named(join: Join) -> NamedCells:
     names = join.names
     return {
         (key >> GROUP_BITS, names.groups[key & ((1 << GROUP_BITS) - 1)]): {
-            cell_of(code, names.classes, names.label_sources): n for code, n in cells.items()
+            cell_of(code, names.classes, names.label_sources, names.versions): n for code, n in cells.items()
         }
         for key, cells in join.counts.slots.items()
         if cells

@@ -96,6 +96,7 @@ def ledger_spec(rng: Random) -> LedgerSpec:
         maturities_ms=(0, 20 * MINUTE, 60 * MINUTE),
         keep_scores=2,
         samples=2,
+        paired=("m",),
         config_hash="simulation",
     )
 

@@ -12,7 +12,7 @@ from fractions import Fraction
 from itertools import combinations
 
 from streams.formats.columns import CONFIDENCE_SCALE, NO_CONFIDENCE, Group
-from streams.ledger.cells import DELAY_EDGES_MS, NONE, SOURCE_BITS, CellKind, Outcome
+from streams.ledger.cells import DELAY_EDGES_MS, NONE, SOURCE_BITS, CellKind, Outcome, PairOutcome
 from streams.ledger.counts import GROUP_BITS
 from streams.ledger.flush import Flush
 from streams.ledger.join import Join
@@ -32,8 +32,8 @@ _OF_CLASSES = frozenset({
 })  # fmt: skip
 
 
-def cell_of(code: int, classes: Sequence[str], sources: Sequence[str]) -> Named:
-    """Kind, c, a and b of a cell, classes and label sources by name."""
+def cell_of(code: int, classes: Sequence[str], sources: Sequence[str], versions: Sequence[str]) -> Named:
+    """Kind, c, a and b of a cell, classes, label sources and versions by name."""
     kind = CellKind(code >> 56)
     c, a, b = code >> 32 & (1 << 24) - 1, code >> 16 & NONE, code & NONE
     by: object = c
@@ -41,6 +41,8 @@ def cell_of(code: int, classes: Sequence[str], sources: Sequence[str]) -> Named:
         by = sources[c >> SOURCE_BITS], sources[c & (1 << SOURCE_BITS) - 1]
     elif kind in {CellKind.CORRECTED, CellKind.LABELLED_BY}:
         by = sources[c]
+    elif kind == CellKind.PAIRED:
+        return kind, versions[c], PairOutcome(a), classes[b]
     if kind not in _OF_CLASSES:
         return kind, by, a, b
     return kind, by, None if a == NONE else classes[a], None if b == NONE else classes[b]
@@ -54,7 +56,7 @@ def held_cells(joins: Iterable[Join]) -> Counter[Cell]:
         for key, slot in join.counts.slots.items():
             group = names.groups[key & ((1 << GROUP_BITS) - 1)]
             for code, n in slot.items():
-                cells[key >> GROUP_BITS, group, *cell_of(code, names.classes, names.label_sources)] += n
+                cells[key >> GROUP_BITS, group, *cell_of(code, names.classes, names.label_sources, names.versions)] += n
     return cells
 
 
@@ -63,7 +65,7 @@ def told_slots(flush: Flush) -> dict[Slot, dict[Named, int]]:
     bounds, codes, counts = flush.bounds.tolist(), flush.code.tolist(), flush.count.tolist()
     return {
         (pane, flush.groups[group]): {
-            cell_of(code, flush.classes, flush.sources): n
+            cell_of(code, flush.classes, flush.sources, flush.versions): n
             for code, n in zip(codes[bounds[i] : bounds[i + 1]], counts[bounds[i] : bounds[i + 1]], strict=True)
         }
         for i, (pane, group) in enumerate(zip(flush.pane.tolist(), flush.group.tolist(), strict=True))
@@ -177,11 +179,23 @@ class Recount:
             then = [x for at_ms, x in turns if at_ms - p.time <= age_ms]
             if then and then[-1].cls is not None:
                 yield p.time, CellKind.MATURITY, i, p.cls, then[-1].cls, 1
+        if p.model in self.spec.paired:
+            yield from self._pairs_of(p)
         named = [x for x in self._near(p) if x.source and x.cls is not None]
         for x, y in combinations(named, 2):
             if x.source != y.source:
                 a, b = sorted((x, y), key=lambda one: one.source.encode())
                 yield p.time, CellKind.AGREEMENT, (a.source, b.source), a.cls, b.cls, 1
+
+    def _pairs_of(self, p: Prediction) -> Iterable[tuple[int, CellKind, object, object, object, int]]:
+        """The pairs with versions that sort before, under the greatest label within the horizon of both."""
+        for q in self.predictions.values():
+            if (q.id, q.model) == (p.id, p.model) and q.version.encode() < p.version.encode():
+                both = [label for label in self._near(p) if label in self._near(q)]
+                true = max(both, key=greatness).cls if both else None
+                if true is not None:
+                    outcome = PairOutcome(2 * (p.cls == true) + (q.cls == true))
+                    yield p.time, CellKind.PAIRED, q.version, outcome, true, 1
 
 
 def _of_scores(p: Prediction, true: str) -> Iterable[tuple[CellKind, int, int]]:

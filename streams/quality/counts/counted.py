@@ -84,6 +84,23 @@ class PairCells(NamedTuple):
         return cls(_none(), _none(), _none(), _none(), _none())
 
 
+class PairedCells(NamedTuple):
+    """Pairs of labelled predictions of one id by this version and one that sorts before it.
+
+    `version` indexes `Counted.versions`, `outcome` is a `PairOutcome`; each (version, true, outcome) is there once.
+    """
+
+    version: Ints
+    true: Ints
+    outcome: Ints
+    n: Ints
+
+    @classmethod
+    def none(cls) -> "PairedCells":
+        """No counts."""
+        return cls(_none(), _none(), _none(), _none())
+
+
 @dataclass(frozen=True)
 class Counted:
     """The counts of one segment of one window; K = len(classes), class numbers index `classes`, which is sorted.
@@ -119,6 +136,9 @@ class Counted:
     # labelled predictions by the source of the label they count under, true (first) and predicted (second) class
     labelled_by: SourceCells = field(default_factory=SourceCells.none)
     agreement: PairCells = field(default_factory=PairCells.none)
+    # the other versions of pairs, sorted by name; in a segment a pair is where the prediction of this version is
+    versions: tuple[str, ...] = ()
+    pairs: PairedCells = field(default_factory=PairedCells.none)
 
     @property
     def k(self) -> int:

@@ -1,8 +1,9 @@
 """What is counted beyond the confusion table: scores, delays, sources, other views. Sparse, integer, mergeable.
 
 A detail's code is `kind << 58 | c << 48 | actual << 24 | predicted` with the judge's numbers of classes; `c` is a bin,
-a label source, a pair of them or an age. Codes of the confusion table lie below all of them. Changes wait as columns
-and are summed when somebody looks: most rounds touch many cells and most rows look at few tables.
+a label source, a pair of them, an age or the outcome of a pair. Codes of the confusion table lie below all of them.
+Changes wait as columns and are summed when somebody looks: most rounds touch many cells and most rows look at few
+tables.
 """
 
 from collections.abc import Iterable

@@ -8,7 +8,16 @@ from collections.abc import Mapping
 import numpy as np
 
 from streams.ledger.cells import CONFIDENCE_BINS, POSITIVE_BINS, CellKind, Outcome
-from streams.quality.counts.counted import NO_LABEL, BinnedCells, Cells, Counted, Ints, PairCells, SourceCells
+from streams.quality.counts.counted import (
+    NO_LABEL,
+    BinnedCells,
+    Cells,
+    Counted,
+    Ints,
+    PairCells,
+    PairedCells,
+    SourceCells,
+)
 from streams.quality.counts.details import SHIFT, UNLABELLED, Columns, of_kind
 from streams.quality.counts.names import Names
 from streams.quality.counts.table import CORRECTED
@@ -26,10 +35,11 @@ def gather(cells: Mapping[int, int], details: Columns, names: Names) -> Counted:
         return _table(by_name, actual, predicted, count, corrected)
     scored, delay = of_kind(details, CellKind.SCORED), of_kind(details, CellKind.DELAY)
     corrections, labelled_by = of_kind(details, CellKind.CORRECTED), of_kind(details, CellKind.LABELLED_BY)
-    agreement = of_kind(details, CellKind.AGREEMENT)
+    agreement, paired = of_kind(details, CellKind.AGREEMENT), of_kind(details, CellKind.PAIRED)
     of_classes = (scored, delay, corrections, labelled_by, agreement)
-    by_name = _ByName([actual, predicted, *(part[i] for part in of_classes for i in (1, 2))], names)
+    by_name = _ByName([actual, predicted, *(part[i] for part in of_classes for i in (1, 2)), paired[1]], names)
     table = _table(by_name, actual, predicted, count, corrected)
+    versions, of_version = _versions(paired[2], names)
     sources, source_of = _sources(np.concatenate((corrections[0], labelled_by[0])), agreement[0], names)
     return Counted(
         table.classes,
@@ -53,6 +63,8 @@ def gather(cells: Mapping[int, int], details: Columns, names: Names) -> Counted:
             source_of(labelled_by[0]), by_name(labelled_by[1]), by_name(labelled_by[2]), labelled_by[3]
         ),
         agreement=_pairs(agreement, by_name, sources, names),
+        versions=versions,
+        pairs=PairedCells(of_version, by_name(paired[1]), paired[0], paired[3]),
     )
 
 
@@ -117,6 +129,14 @@ def _sources(single: Ints, pairs: Ints, names: Names) -> tuple[tuple[str, ...], 
     found.update(name for p in np.unique(pairs).tolist() for name in names.source_pairs[p])
     sources = tuple(sorted(found))
     return sources, _BySource(sources, names)
+
+
+def _versions(column: Ints, names: Names) -> tuple[tuple[str, ...], Ints]:
+    numbers, index = np.unique(column, return_inverse=True)
+    named = sorted((names.versions[number], i) for i, number in enumerate(numbers.tolist()))
+    place = np.zeros(len(named), np.int64)
+    place[[i for _, i in named]] = np.arange(len(named))
+    return tuple(name for name, _ in named), place[index]
 
 
 def _pairs(part: tuple[Ints, Ints, Ints, Ints], by_name: _ByName, sources: tuple[str, ...], names: Names) -> PairCells:

@@ -32,7 +32,8 @@ class Line:
 class Names:
     """The numbers given so far.
 
-    `classes`, `sources` and `source_pairs` are in the order of their numbers. `line_of[g]` is the line of group g,
+    `classes`, `sources`, `source_pairs` and `versions` (other versions of pairs) are in the order of their numbers.
+    `line_of[g]` is the line of group g,
     `series_of[d][g]` the number of its (line, value) in dimension d, and `series[d][s]` that pair.
     """
 
@@ -45,6 +46,8 @@ class Names:
         self.series_of: list[list[int]] = [[] for _ in spec.dimensions]
         self.sources: list[str] = []
         self.source_pairs: list[tuple[str, str]] = []
+        self.versions: list[str] = []
+        self._versions: dict[str, int] = {}
         self._sources: dict[str, int] = {}
         self._pairs: dict[tuple[str, str], int] = {}
         self._classes: dict[str, int] = {}
@@ -104,6 +107,15 @@ class Names:
             self.source_pairs.append(pair)
         return number
 
+    def version_number(self, name: str) -> int:
+        """The number of a version that is the other one of pairs. Raises ValueError beyond the last number."""
+        number = self._versions.setdefault(name, len(self.versions))
+        if number == len(self.versions):
+            if number == UNLABELLED:
+                raise ValueError(f"more than {UNLABELLED} versions")
+            self.versions.append(name)
+        return number
+
     def dump(self) -> dict[str, object]:
         """The names in the order of their numbers; for `load`."""
         return {
@@ -111,6 +123,7 @@ class Names:
             "groups": [[g.model, g.version, *g.segments] for g in self._groups],
             "sources": list(self.sources),
             "pairs": [list(pair) for pair in self.source_pairs],
+            "versions": list(self.versions),
             "newest": [line.newest_label_ms for line in self.lines],
         }
 
@@ -124,8 +137,12 @@ class Names:
             self.source_number(name)
         for first, second in state["pairs"]:
             self.pair_number((first, second))
-        numbered = (len(self.classes), len(self._groups), len(self.sources), len(self.source_pairs))
-        if numbered != tuple(len(state[what]) for what in ("classes", "groups", "sources", "pairs")):
+        versions = state.get("versions", ())  # states of before there were pairs do not have it
+        for name in versions:
+            self.version_number(name)
+        numbered = (len(self.classes), len(self._groups), len(self.sources), len(self.source_pairs), len(self.versions))
+        named = (*(len(state[what]) for what in ("classes", "groups", "sources", "pairs")), len(versions))
+        if numbered != named:
             raise ValueError("a name is numbered twice")
         for line, newest in zip(self.lines, state["newest"], strict=True):
             line.newest_label_ms = newest

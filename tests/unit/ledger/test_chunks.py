@@ -9,7 +9,7 @@ import pytest
 
 from streams.formats.columns import Group
 from streams.ledger import chunks as module
-from streams.ledger.cells import NONE
+from streams.ledger.cells import NONE, CellKind, PairOutcome, b_of, c_of, pack
 from streams.ledger.counts import GROUP_BITS
 from streams.ledger.flush import decode
 from streams.ledger.join import Join
@@ -74,6 +74,20 @@ def test_many_long_names_of_classes_in_one_slot_fit_into_records() -> None:
     assert max(map(len, records)) <= LIMIT
     cells = {(classes[c], classes[(c + 1) % 2_000]): c + 1 for c in range(2_000)}
     assert told(records) == {(7, Group("m", "1", ())): cells}
+
+
+def test_many_long_names_of_versions_fit_into_records_that_name_those_they_use() -> None:
+    versions = [f"{i:06d}" + "𝄞" * 250 for i in range(2_000)]
+    join = join_with([Group("m", version, ()) for version in versions], ["a", "b"])
+    put(join, 7, 0, {pack(CellKind.PAIRED, PairOutcome.BOTH, 1, version): version for version in range(1, 1_500)})
+    records = [data for _, data in join.flush("w")]
+    assert max(map(len, records)) <= LIMIT
+    found: dict[str, int] = {}
+    for chunk in map(decode, records):
+        assert sorted(chunk.versions) == sorted(chunk.versions[c] for c in c_of(chunk.code).tolist())
+        assert (chunk.classes, set(b_of(chunk.code).tolist())) == (["b"], {0})
+        found |= {chunk.versions[c]: n for c, n in zip(c_of(chunk.code).tolist(), chunk.count.tolist(), strict=True)}
+    assert found == {versions[i]: i for i in range(1, 1_500)}
 
 
 def test_one_slot_with_very_many_cells_and_many_slots_that_became_empty_fit_into_records() -> None:

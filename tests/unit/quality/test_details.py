@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from streams.formats.columns import Group
-from streams.ledger.cells import CellKind, Outcome
+from streams.ledger.cells import CellKind, Outcome, PairOutcome
 from streams.quality.counts.counted import NO_LABEL
 from streams.quality.counts.details import (
     UNLABELLED,
@@ -21,6 +21,7 @@ from streams.quality.counts.details import (
 from streams.quality.counts.gather import gather
 from streams.quality.counts.names import Names
 from streams.quality.counts.table import CORRECTED, cell
+from streams.quality.measures.paired import paired
 from streams.quality.spec import QualitySpec, parse_window
 
 
@@ -95,6 +96,7 @@ def test_counts_have_their_classes_by_name_whatever_the_numbers() -> None:
         names = named(*order)
         number = names.class_number
         names.source_number("x" if order[0] == "b" else "y")
+        versions = {v: names.version_number(v) for v in (("9", "10") if order[0] == "b" else ("10", "9"))}
         cells = {
             cell(number("b"), number("a")): 3,
             cell(number("a"), number("a")): 2,
@@ -114,6 +116,8 @@ def test_counts_have_their_classes_by_name_whatever_the_numbers() -> None:
             detail_code(CellKind.LABELLED_BY, names.source_number("y"), number("a"), number("a")): 2,
             detail_code(CellKind.CORRECTED, names.source_number("x"), number("c"), UNLABELLED): 1,
             detail_code(CellKind.AGREEMENT, names.pair_number(("x", "y")), number("b"), number("a")): 1,
+            detail_code(CellKind.PAIRED, PairOutcome.ONLY_OWN, number("c"), versions["9"]): 8,
+            detail_code(CellKind.PAIRED, PairOutcome.BOTH, number("a"), versions["10"]): 2,
         }
         results.append(gather(cells, added([columns(details)]), names))
     for counts in results:
@@ -132,6 +136,12 @@ def test_counts_have_their_classes_by_name_whatever_the_numbers() -> None:
         assert [c.tolist() for c in counts.labelled_by] == [[1], [0], [0], [2]]
         assert [c.tolist() for c in counts.corrections] == [[0], [NO_LABEL], [2], [1]]
         assert [c.tolist() for c in counts.agreement] == [[0], [1], [0], [1], [1]]
+        assert counts.versions == ("10", "9")
+        assert [c.tolist() for c in counts.pairs] == [[1, 0], [2, 0], [PairOutcome.ONLY_OWN, PairOutcome.BOTH], [8, 2]]
+        told = paired([counts, counts], "9")
+        assert (told.classes, told.n.tolist(), told.only_own.tolist()) == (("c",), [16], [16])
+        assert told.turned().only_other.tolist() == [16]
+        assert paired([counts], "8").n.tolist() == []
 
 
 def test_nothing_is_counted_of_nothing() -> None:
