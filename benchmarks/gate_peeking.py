@@ -17,8 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.alerts.gate.comparison import Arms, GateVerdict, Paired, Terms, compare
+from streams.alerts.gate.comparison import Arms, Paired, Terms, compare
 from streams.alerts.gate.sequential import TAU, parse_test, spending_bounds
+from streams.alerts.gate.verdict import GateVerdict
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -18,9 +18,9 @@ import msgspec
 from streams.alerts.evidence.series import Hours, Series
 from streams.alerts.gate import reasons
 from streams.alerts.gate.body import Body, Evaluation, GateResult, gate_body
-from streams.alerts.gate.comparison import GateVerdict
 from streams.alerts.gate.evaluation import Pairs, evaluate, terms_of
 from streams.alerts.gate.overlap import overlap
+from streams.alerts.gate.verdict import GateVerdict
 from streams.alerts.instance import Labels, digest, labels_of
 from streams.alerts.rules.model import DAY, HOUR, Canary
 from streams.alerts.verdict import Evidence, Judgement, Policy, Verdict

@@ -6,7 +6,7 @@ Numbers that cannot be said are null. A body is an evaluation: its id is the sam
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from streams.alerts.gate.comparison import Comparison, GateVerdict
+from streams.alerts.gate.verdict import Comparison, GateVerdict
 from streams.alerts.instance import digest
 from streams.alerts.rules.model import Canary
 from streams.ledger.times import rfc3339

@@ -17,7 +17,6 @@ Nothing here knows versions, windows or rules.
 """
 
 from collections.abc import Sequence
-from enum import StrEnum
 from math import sqrt
 from typing import NamedTuple
 
@@ -25,22 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.alerts.gate.sequential import Plan, critical
+from streams.alerts.gate.verdict import ClassDifference, Comparison, GateVerdict
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-
-class GateVerdict(StrEnum):
-    """What a gate says."""
-
-    PASS = "pass"  # noqa: S105 - a verdict
-    FAIL = "fail"
-    INCONCLUSIVE = "inconclusive"
-
-    @property
-    def code(self) -> int:
-        """1 pass, 0 inconclusive, -1 fail."""
-        return {"pass": 1, "fail": -1, "inconclusive": 0}[self.value]
 
 
 class Arms(NamedTuple):
@@ -76,30 +63,6 @@ class Terms(NamedTuple):
     min_support: int = 30  # events of each class in each arm, at least 1
     plan: Plan = Plan("always_valid", 0)
     look: int = 1  # which of the planned looks this is, from 1
-
-
-class ClassDifference(NamedTuple):
-    """One class; `delta` and `upper` are None with fewer events than asked for."""
-
-    name: str
-    n: int
-    n_base: int
-    delta: float | None
-    upper: float | None
-    veto: bool
-
-
-class Comparison(NamedTuple):
-    """What the events say. Numbers are None while any class has too few events (`too_few`, in order)."""
-
-    verdict: GateVerdict
-    candidate: float | None  # balanced accuracy
-    baseline: float | None
-    delta: float | None
-    lower: float | None
-    upper: float | None
-    classes: tuple[ClassDifference, ...]
-    too_few: tuple[ClassDifference, ...]
 
 
 def compare(arms: Arms, terms: Terms, paired: Paired | None = None, deff: float = 1.0) -> Comparison:

@@ -10,9 +10,10 @@ import numpy as np
 from streams.alerts.evidence.series import Hours
 from streams.alerts.gate import reasons
 from streams.alerts.gate.body import Evaluation, GateResult, gate_body
-from streams.alerts.gate.comparison import Comparison, GateVerdict, Paired, Terms, compare
+from streams.alerts.gate.comparison import Paired, Terms, compare
 from streams.alerts.gate.overlap import Overlap, overlap
 from streams.alerts.gate.sequential import parse_test
+from streams.alerts.gate.verdict import Comparison, GateVerdict
 from streams.alerts.rules.model import Canary
 
 Pairs = Mapping[str, tuple[int, int, int, int]]

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from streams.alerts.gate.comparison import Comparison, GateVerdict, Terms
+from streams.alerts.gate.comparison import Terms
 from streams.alerts.gate.overlap import Arm
+from streams.alerts.gate.verdict import Comparison, GateVerdict
 from streams.alerts.rules.model import DAY, HOUR
 
 NOTHING_SHARED = "there is no hour yet in which both versions have predictions"

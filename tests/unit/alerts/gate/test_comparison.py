@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.alerts.gate.comparison import Arms, Comparison, GateVerdict, Paired, Terms, compare
+from streams.alerts.gate.comparison import Arms, Paired, Terms, compare
 from streams.alerts.gate.sequential import mixture_bound, parse_test
+from streams.alerts.gate.verdict import Comparison, GateVerdict
 
 Counts = Sequence[tuple[int, int]]
 USUAL = Terms()
