@@ -82,14 +82,22 @@ def silence(hour_starts: Ints, t: int, for_ms: int, others_last_ms: int = 0) -> 
     return Silence(silent_ms, float(np.mean(stretches > 0)) if len(stretches) else None)
 
 
-def judge_missing(no_data: NoData, ready: float, found: Completeness, quiet: Silence, newest: int) -> Judgement:
+def judge_missing(
+    no_data: NoData, ready: float, found: Completeness, quiet: Silence, newest: int, fired: Evidence | None = None
+) -> Judgement:
     """The verdict of the alert about missing data of a version.
 
     `found` is over the last `no_data.for_ms`, `newest` the predictions of the newest step. BREACH: silent for
     `for_ms` where that is unusual, at once; or too few labels, lasting for `for_ms`. CLEAR: predictions with as many
     labels as usual, or replaced: a version that was taken out of service misses nothing. HOLD: no predictions for a
     shorter time or where that is usual, too few labels by chance.
+
+    `fired` is the `fired_evidence` of the alert while it is active: what was usual then still is, so that labels that
+    never come back do not come to be usual, which would end the alert after a week.
     """
+    before = (fired or {}).get("usual_completeness")
+    if isinstance(before, int | float):
+        found = found._replace(usual=max(float(before), found.usual or 0.0))
     evidence: Evidence = {
         "predictions": found.predictions,
         "labelled": found.labelled,

@@ -134,6 +134,18 @@ def test_nothing_is_usual_for_a_stretch_that_is_longer_than_what_is_known() -> N
     assert silence(hours((40, 0)), T, 3 * DAY).usual is None
 
 
+def test_labels_that_stay_away_do_not_come_to_be_usual() -> None:
+    now = Completeness(1000, 0, 0.0)
+    assert judge_missing(NO_DATA, 0.9, now, TALKS, 7).verdict is Verdict.CLEAR
+    for usual in (0.0, 0.95, None):
+        judgement = judge_missing(NO_DATA, 0.9, now._replace(usual=usual), TALKS, 7, {"usual_completeness": 0.9})
+        assert judgement.verdict is Verdict.BREACH
+        assert judgement.evidence["usual_completeness"] == max(0.9, usual or 0)
+    well = judge_missing(NO_DATA, 0.9, Completeness(1000, 850, 0.1), TALKS, 7, {"usual_completeness": 0.9})
+    assert well.verdict is Verdict.CLEAR
+    assert judge_missing(NO_DATA, 0.9, now, TALKS, 7, {"usual_completeness": None}).verdict is Verdict.CLEAR
+
+
 def test_a_version_that_was_replaced_is_not_missed() -> None:
     always = hours((100, 3))
     assert not silence(always, T, 2 * HOUR, T - 3 * HOUR).replaced
