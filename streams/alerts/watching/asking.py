@@ -116,7 +116,8 @@ class Asking:
         if not quiet.silent_ms and is_ready(found, rule.ready) and (known is None or known.phase is Phase.INACTIVE):
             return  # by far the usual case
         newest = series.newest().predictions
-        yield Said("no_data", name, labels, judge_missing(no_data, rule.ready, found, quiet, newest), rule.about)
+        fired = None if known is None or known.phase is Phase.INACTIVE else known.fired_evidence
+        yield Said("no_data", name, labels, judge_missing(no_data, rule.ready, found, quiet, newest, fired), rule.about)
 
     def _silence(self, series: Series, for_ms: int) -> Silence:
         if series.t - series.last_ms < for_ms:

@@ -51,7 +51,8 @@ class Retraining:
     def load(self, state: Mapping[str, Any]) -> None:
         """Fill an empty one with what `dump` gave. Raises ValueError when it is damaged."""
         try:
-            self._states = {name: msgspec.convert(one, RetrainState) for name, one in state.items()}
+            asked = {rule.name for rule in self._retrains}  # a rule that comes back has no open request
+            self._states = {name: msgspec.convert(one, RetrainState) for name, one in state.items() if name in asked}
         except msgspec.ValidationError as error:
             raise ValueError(f"a damaged request to retrain: {error}") from error
 
