@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from streams.alerts.evidence.book import by_model
-from streams.alerts.mutes import applied
+from streams.alerts.mutes import applied, taken_out
 from streams.alerts.orders import EndOrder, MuteOrder, Order, RulesOrder
 from streams.alerts.rows import ALERTS, mute_row
 from streams.alerts.rules.model import Mute, RuleSet
@@ -37,6 +37,8 @@ class Alerts:
         if isinstance(order, RulesOrder):
             if self._rules is not None and order.rules == self._rules:
                 return
+            gone = () if self._rules is None else taken_out(self._rules.mutes, order.rules.mutes)
+            self._rows += [OutputRow(ALERTS, f"mute|{mute.name}", mute_row(mute)) for mute in gone]
             self._rules = order.rules
             for model in sorted(self._watches):
                 self._rows += self._watches[model].set_rules(order.rules)

@@ -53,6 +53,13 @@ def applied(change: MuteChange, added: tuple[Mute, ...], configured: tuple[Mute,
     return tuple(sorted(longest, key=lambda mute: mute.name))
 
 
+def taken_out(before: tuple[Mute, ...], now: tuple[Mute, ...]) -> tuple[Mute, ...]:
+    """The mutes that other rules do not have any more, as ones that never hold: whoever reads rows must hear of it."""
+    names = {mute.name for mute in now}
+    gone = (mute for mute in before if mute.name not in names)
+    return tuple(msgspec.structs.replace(mute, start_ms=0, end_ms=0) for mute in gone)
+
+
 def in_force(configured: tuple[Mute, ...], added: tuple[Mute, ...]) -> tuple[Mute, ...]:
     """All mutes, sorted by name; one that was added replaces that of the rules with its name."""
     by_name = {mute.name: mute for mute in (*configured, *added)}

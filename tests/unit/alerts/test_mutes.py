@@ -7,9 +7,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from streams.alerts.fold import Alerts
 from streams.alerts.instance import labels_of
 from streams.alerts.mutes import MOST, MuteChange, applied, covers, ends_soon, excluded, in_force, mutes_at
-from streams.alerts.rules.model import DAY, HOUR, MINUTE, Mute, Weekly
+from streams.alerts.orders import RulesOrder
+from streams.alerts.rows import mute_of
+from streams.alerts.rules.model import DAY, HOUR, MINUTE, Mute, RuleSet, Weekly
+from tests.support.judged import spec_of
 
 LABELS = labels_of(model="fraud", version="42", **{"class": "fraud"})
 MON, SAT, SUN = 0, 5, 6
@@ -184,6 +188,20 @@ def test_a_mute_of_the_rules_is_ended_by_one_of_its_name() -> None:
     added = applied(MuteChange(at("2026-01-11"), end="reindex"), (), rules)
     assert stretches(in_force(rules, added)[0], at("2026-01-03"), at("2026-01-20")) == [("04 01:00", "04 03:00")]
     assert in_force(rules, (once(),)) == (once(), *rules)
+
+
+def test_a_mute_that_is_taken_out_of_the_rules_is_said_to_be_over() -> None:
+    alerts = Alerts(spec_of("5m"))
+    night, other = weekly(SUN, 0, 60), once("other")
+    said = []
+    for mutes in ((night, other), (other,), (other,)):
+        alerts.order(RulesOrder(RuleSet("0" * 16, mutes=mutes)))
+        said.append({row.key: mute_of(row.value) for row in alerts.take_rows()})
+    assert said[0] == {"mute|reindex": night, "mute|other": other}
+    over = said[1].pop("mute|reindex")
+    assert said[1:] == [{"mute|other": other}, {}]
+    assert stretches(night, 0, 14 * DAY) != []
+    assert stretches(over, 0, 14 * DAY) == []
 
 
 def test_mutes_of_the_run_time_are_bounded_and_the_first_to_end_go() -> None:
