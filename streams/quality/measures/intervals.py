@@ -31,7 +31,7 @@ def wilson(ratio: float, trials: float, z: float = Z95) -> tuple[float, float]:
 
 
 def balanced_accuracy_interval(classes: Collection[tuple[float, float]], z: float = Z95) -> tuple[float, float]:
-    """The 95 % interval, or that of `z`, of the mean recall over classes given as (hits, support), each support above 0.
+    """The 95 % interval, or that of `z`, of the mean recall over classes given as (hits, support above 0).
 
     Hits and supports need not be whole: weighted counts go in at their effective size. Raises ZeroDivisionError
     without any class: balanced accuracy is undefined then, and so is its interval.
