@@ -101,7 +101,7 @@ class ModelBook:
             "classes": list(self.classes),
             "local": [[number, index] for number, index in self._local.items()],
             "capacity": self._capacity,
-            "series": [[*key, s.first_ms, s.last_ms, s.ring.dump()] for key, s in self.series.items()],
+            "series": [[*key, s.began_ms, s.first_ms, s.last_ms, s.ring.dump()] for key, s in self.series.items()],
             "waiting": [[stood, *(column.tobytes() for column in changes)] for stood, changes in self._waiting],
         }
 
@@ -110,9 +110,9 @@ class ModelBook:
         self.t, self._capacity = state["t"], state["capacity"]
         self.classes.extend(state["classes"])
         self._local = {number: index for number, index in state["local"]}  # noqa: C416 - lists become pairs
-        for version, dimension, value, first_ms, last_ms, ring in state["series"]:
+        for version, dimension, value, began_ms, first_ms, last_ms, ring in state["series"]:
             series = self._begin((version, dimension, value), Ring.load(self.windows, self._capacity, ring))
-            series.first_ms, series.last_ms = first_ms, last_ms
+            series.began_ms, series.first_ms, series.last_ms = began_ms, first_ms, last_ms
         for stood, *columns in state["waiting"]:
             changes = Changes(*(np.frombuffer(column, np.int64) for column in columns))
             if len({len(column) for column in changes}) > 1:

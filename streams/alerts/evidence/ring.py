@@ -77,6 +77,11 @@ class Ring:
         return not self._steps and not self.hours
 
     @property
+    def silent(self) -> bool:
+        """Whether nothing is counted in any step that is kept."""
+        return not self._steps
+
+    @property
     def settled_hours(self) -> int:
         """In how many hours of the last week something had settled."""
         return len(self._settled_hours)
@@ -111,9 +116,10 @@ class Ring:
         if end > self.t - self.windows.steps_ms:
             step = self._steps.get(end)
             if step is None:
-                self._steps[end] = delta.astype(np.int32)
-            else:
-                step += delta.astype(np.int32)
+                step = self._steps[end] = np.zeros(delta.shape, np.int32)
+            step += delta.astype(np.int32)
+            if not step.any():  # all was taken back: as if it had never been
+                del self._steps[end]
         if end > self.t:
             return  # it counts when its step comes
         for window, total in self.sums.items():
@@ -220,9 +226,10 @@ class Ring:
     def _add_to_hour(self, start: int, delta: NDArray[np.int32] | Ints) -> None:
         hour = self.hours.get(start)
         if hour is None:
-            self.hours[start] = delta.astype(np.int64)
-        else:
-            hour += delta
+            hour = self.hours[start] = np.zeros(delta.shape, np.int64)
+        hour += delta
+        if not hour.any():
+            del self.hours[start]
 
     def _hour(self, end: int) -> int:
         """The start of the hour in which the step that ends at a time begins."""

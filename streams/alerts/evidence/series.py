@@ -59,6 +59,7 @@ class Series:
         self.model, self.version, self.segment = model, version, segment
         self.classes = classes
         self.ring = ring
+        self.began_ms = ring.t  # the step before it was first counted
         self.first_ms = 0  # end of the first step with predictions, 0 before it
         self.last_ms = 0  # end of the last one that was judged
 

@@ -16,6 +16,7 @@ from streams.alerts.evidence.series import Counts, Hours, Series
 from streams.alerts.instance import Instance, Phase
 from streams.alerts.missing import is_ready
 from streams.alerts.rules.model import HOUR, Slo, selects
+from streams.alerts.verdict import Evidence
 from streams.alerts.watching.said import Said, identity
 from streams.ledger.spec import NO_TIME
 
@@ -40,20 +41,24 @@ class BudgetWatch:
         self._named = next((pattern for label, pattern in slo.match if label == "class"), "*")
 
     def judge(
-        self, active: Sequence[Instance], settle_ms: int, max_page_age_ms: int, before: Series | None
+        self, known: Sequence[Instance], settle_ms: int, max_page_age_ms: int, before: Series | None
     ) -> list[Said]:
         """What is said of every class that breaches, and of every one whose alert is active.
 
-        `active` are the instances of this budget and series that are not inactive; `before` is the version before it.
+        `known` are the instances of this budget and series, also those that were over not long ago; `before` is the
+        version before it.
         """
         series, slo = self.series, self.slo
+        if series.ring.silent and all(one.phase is Phase.INACTIVE for one in known):
+            return []
         index = {name: c for c, name in enumerate(series.classes)}
-        of_class = {index[dict(one.labels)["class"]]: one for one in active}
+        remembered = {index[dict(one.labels)["class"]]: one for one in known}
+        of_class = {c: one for c, one in remembered.items() if one.phase is not Phase.INACTIVE}
         step = judge_budget(
             slo,
             series.classes,
             self._counts,
-            self._design_effect(of_class),
+            self._design_effect(remembered),
             self._events(series.newest()),
             {c: one.tier or "" for c, one in of_class.items()},
             lambda window: is_ready(series.completeness(window), slo.ready),
@@ -70,7 +75,8 @@ class BudgetWatch:
             labels = identity(series.model, series.version, series.segment, name)
             judgement = step.judgement(c)
             # what nothing is counted of says nothing: the numbers of before stay
-            evidence = {"sli": slo.sli, **judgement.evidence} if judgement.evidence.get("n_long") else {}
+            more: Evidence = {"sli": slo.sli, "tier": judgement.tier}
+            evidence = more | judgement.evidence if judgement.evidence.get("n_long") else {}
             said.append(Said("slo", slo.name, labels, judgement._replace(evidence=evidence), slo.about, refuted))
         return said
 
@@ -115,24 +121,26 @@ class BudgetWatch:
             usual = self._events(before.period(slo.period_ms))
         return Period(self._events(counts), self._misses(counts), observed, usual)
 
-    def _design_effect(self, active: Mapping[int, Instance]) -> Floats:
+    def _design_effect(self, known: Mapping[int, Instance]) -> Floats:
         """Once an hour; classes that came since vary by chance alone until then."""
         t, k = self.series.t, len(self.series.classes)
         hour = t // HOUR * HOUR
         if hour != self._hour:
             self._hour = hour
             hours = self.series.hours(hour - GUARD_MS - SPAN_MS, hour - GUARD_MS)
-            self._deff = design_effect(self._events(hours), self._misses(hours), self._in_episode(hours, active))
+            self._deff = design_effect(self._events(hours), self._misses(hours), self._in_episode(hours, known))
         if len(self._deff) < k:
             self._deff = np.concatenate((self._deff, np.ones(k - len(self._deff))))
         return self._deff
 
-    def _in_episode(self, hours: Hours, active: Mapping[int, Instance]) -> Flags | None:
-        if not active:
+    def _in_episode(self, hours: Hours, known: Mapping[int, Instance]) -> Flags | None:
+        """The hours of the newest episode of each class, and what it fired on."""
+        if not known:
             return None
         out: Flags = np.zeros(hours.support.shape, np.bool_)
-        for c, one in active.items():
-            out[hours.start >= one.episode - self._longest, c] = True
+        for c, one in known.items():
+            over = one.resolved_at if one.phase is Phase.INACTIVE else self.series.t
+            out[(hours.start >= one.episode - self._longest) & (hours.start < over), c] = True
         return out
 
     @property
@@ -141,7 +149,7 @@ class BudgetWatch:
 
     def _refuted(self, c: int, one: Instance) -> bool:
         """Whether what it fired on, counted as it is known now, would not have been a breach."""
-        tier = next((tier for tier in self.slo.tiers if tier.name == one.tier), None)
+        tier = next((tier for tier in self.slo.tiers if tier.name == one.fired_evidence.get("tier")), None)
         if tier is None or one.phase is not Phase.RECOVERING:
             return False
         counts = self.series.between(one.fired_at - tier.long_ms, one.fired_at)

@@ -1,6 +1,6 @@
 """Which alerts of one model are told, and which are spoken for: mutes, rollups and inhibition at each step."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from streams.alerts.evidence.series import Series
 from streams.alerts.grouping import groups, inhibitions, judge_rollup
@@ -27,13 +27,13 @@ class Grouped:
         self._mutes = in_force(self._asked.mutes, added)
         self._excluding = any(mute.budget == "exclude" for mute in self._mutes)
 
-    def rollups(self, classes: int) -> list[Said]:
-        """What rollups say after their members were judged; `classes` of the model."""
+    def rollups(self, classes: Callable[[], int]) -> list[Said]:
+        """What rollups say after their members were judged; `classes` counts those of the model."""
         said = []
         for rollup in self._asked.rollups:
             members = [*self._roster.of(rollup.of).values(), *self._roster.of(rollup.name).values()]
             for group in groups(rollup, members):
-                judgement = judge_rollup(rollup, group, classes)
+                judgement = judge_rollup(rollup, group, classes())
                 said.append(Said("rollup", rollup.name, group.labels, judgement, rollup.about))
         return said
 

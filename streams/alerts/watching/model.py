@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from streams.alerts.evidence.book import ModelBook
 from streams.alerts.evidence.series import Series
 from streams.alerts.instance import Ending, Instance
@@ -111,7 +113,7 @@ class ModelWatch:
         self._found = [window for window in self._found if window.end_ms > t]
         for said in self._asking.judge(t, settle_ms, found):
             self.roster.take(said, t, step_ms)
-        for said in self._grouped.rollups(len(self.book.classes)):
+        for said in self._grouped.rollups(self._classes):
             self.roster.take(said, t, step_ms)
         for said, ending in self._asking.retrain(t, self._grouped.muted_retrains(t)):
             self.roster.take(said, t, step_ms)
@@ -119,6 +121,11 @@ class ModelWatch:
                 self.roster.close([self.roster.of(said.rule)[said.labels]], t, ending)
         self.roster.hold_the_silent(t, step_ms)
         return [*self._asking.take_rows(), *self._tell(t, t + settle_ms)]
+
+    def _classes(self) -> int:
+        """How many classes the model has, by what is still counted of it."""
+        counted = [hour for _, series in self._versions() for hour in series.ring.hours.values()]
+        return int(np.any([hour.any(axis=1) for hour in counted], axis=0).sum()) if counted else 0
 
     def _tell(self, t: int, settled_at: int) -> list[OutputRow]:
         context = Context(self.rules.hash, settled_at)
@@ -128,7 +135,7 @@ class ModelWatch:
     def _retire(self, t: int) -> None:
         """A version without predictions for long is gone, and its alerts with it."""
         for version, series in list(self._versions()):
-            if series.last_ms and t - series.last_ms >= self.rules.retire_after_ms:
+            if t - max(series.last_ms, series.began_ms) >= self.rules.retire_after_ms:
                 self.book.retire(version)
                 gone = [one for one in self.roster.active() if _version(one) == version]
                 self.roster.close(gone, t, Ending.VERSION_RETIRED)

@@ -22,6 +22,9 @@ from streams.quality.rows import ALL
 
 def judge_steps(rule: Rule, series: Series, known: Mapping[Labels, Instance]) -> Iterator[Said]:
     """What a rule about windows of whole steps says of a series: of all that breaches, and of active alerts."""
+    is_on = any(one.phase is not Phase.INACTIVE for one in known.values())
+    if series.ring.silent and rule.metric != "support" and not is_on:
+        return  # nothing is defined
     window = rule.window_ms
     counts, completeness = series.pooled(window), series.completeness(window)
     baseline = None
