@@ -23,6 +23,7 @@ from streams.cli.gate import GateCommand, gate
 from streams.cli.replay import LISTS, replay
 from streams.cli.report import report
 from streams.cli.rules_diff import diff
+from streams.cli.rules_test import run_cases
 from streams.cli.run import run as run_worker
 from streams.cli.score import score
 from streams.cli.sources import sources
@@ -45,6 +46,7 @@ app.command("demo", rich_help_panel=_START)(demo)
 app.command("replay", rich_help_panel=_START)(replay)
 app.command("check", rich_help_panel=_RUN)(check)
 app.command("diff", rich_help_panel=_RUN)(diff)
+app.command("test", rich_help_panel=_RUN)(run_cases)
 app.command("topics", rich_help_panel=_RUN)(topics)
 app.command("run", rich_help_panel=_RUN)(run_worker)
 app.command("deliver", rich_help_panel=_RUN)(deliver)

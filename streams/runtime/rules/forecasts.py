@@ -146,7 +146,7 @@ def _false_pages(
     if found > WANTED_FALSE_PAGES:
         better = alpha_for(tuple(pages), WANTED_FALSE_PAGES, expected)
         text = (
-            f"{classes} classes x {versions} versions: expect {found:.2g} false pages a month at this alpha; "
+            f"{classes} classes x {versions} versions: expect up to {found:.2g} false pages a month at this alpha; "
             f"alpha = {better:.0e} gives {WANTED_FALSE_PAGES:g}."
         )
         scope.tell(RuleCode.FALSE_PAGES, path, text)
