@@ -21,10 +21,12 @@ from scipy.special import ndtr, ndtri
 TAU = 0.05
 """The effect for which the mixture is tightest: differences of some hundredths are what gates are about."""
 
-MOST_LOOKS = 200
+MOST_LOOKS = 1_000
 """Planned looks. Whoever wants to look more often wants `always_valid`."""
 
-_GRID = 400
+_GRID = 300
+_FAR = 6.0
+"""Standard errors below which the walk is no longer followed: 1e-9 of it is there."""
 
 Floats = NDArray[np.float64]
 
@@ -89,10 +91,10 @@ def spending_bounds(looks: int, alpha: float) -> tuple[float, ...]:
     bounds: list[float] = []
     points, weights = np.zeros(1), np.ones(1)  # the walk begins at 0
     for share, spend in zip(shares.tolist(), spends.tolist(), strict=True):
-        reach = 8 * sqrt(share)
+        reach = _FAR * sqrt(share)
         bound = _crossed(points, weights, step, spend, reach)
         bounds.append(bound / sqrt(share))
-        grid = np.linspace(-reach, bound, _GRID)
+        grid = np.linspace(-reach, min(bound, reach), _GRID)
         density = np.exp(-0.5 * ((grid[:, None] - points[None, :]) / step) ** 2) @ weights / (step * sqrt(2 * np.pi))
         trapezia = np.ones(_GRID)
         trapezia[[0, -1]] = 0.5
@@ -102,7 +104,7 @@ def spending_bounds(looks: int, alpha: float) -> tuple[float, ...]:
 
 def _crossed(points: Floats, weights: Floats, step: float, spend: float, reach: float) -> float:
     """Where the walk, from these points on, is above with probability `spend` one step later."""
-    low, high = -reach, reach + 8 * step
+    low, high = -reach, 2 * reach + 8 * step
     for _ in range(60):
         middle = (low + high) / 2
         above = float(weights @ ndtr((points - middle) / step))
