@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from random import Random
 
 import jsonschema
 import pytest
@@ -12,14 +13,34 @@ from streams.alerts.drift_rules import judge_drift
 from streams.alerts.evidence.series import Completeness
 from streams.alerts.grouping import Group, judge_rollup
 from streams.alerts.instance import Change, Ending, Instance, Phase, fingerprint, labels_of
+from streams.alerts.judge import AlertingJudge
 from streams.alerts.machine import TABLE, Action, end, set_muted, step
 from streams.alerts.missing import Silence, judge_missing
+from streams.alerts.orders import RulesOrder, encode
 from streams.alerts.retrain import ClassState, Facts, RetrainState, judge_retrain
-from streams.alerts.rows import Context, alert_row, mute_of, mute_row, pulse_row
-from streams.alerts.rules.model import HOUR, MINUTE, AllOf, DriftRule, Mute, NoData, Retrain, Rollup, Severity, Weekly
+from streams.alerts.rows import ALERT_LOG, ALERTS, Context, alert_row, mute_of, mute_row, pulse_row
+from streams.alerts.rules.model import (
+    HOUR,
+    MINUTE,
+    AllOf,
+    Comparison,
+    DriftRule,
+    Mute,
+    NoData,
+    Op,
+    Retrain,
+    Rollup,
+    Rule,
+    RuleSet,
+    Severity,
+    Slo,
+    Tier,
+    Weekly,
+)
 from streams.alerts.verdict import Evidence, Judgement, Policy, Verdict
 from streams.alerts.watching.roster import Roster
 from streams.quality.drift.finding import Why, finding
+from tests.support.judged import random_histories, records, spec_of
 from tests.support.schemas import SCHEMAS, schema
 
 OURS = ("alert", "alert_log", "alert_pulse", "mute")
@@ -181,6 +202,24 @@ def test_the_pulse_counts_what_a_roster_has() -> None:
 def test_a_mute_comes_back_from_its_row(mute: Mute) -> None:
     fits(mute_row(mute))
     assert mute_of(json.loads(json.dumps(mute_row(mute)))) == mute
+
+
+def test_rows_of_a_judge_are_as_their_schemas_say() -> None:
+    spec = spec_of("5m", ledger_partitions=2)
+    low = Rule(
+        "low", "accuracy", (("model", "*"),), 4 * MINUTE, Comparison("value", Op.LT, 0.9), by=("segment.country",)
+    )
+    tiers = (Tier("fast", Severity.PAGE, 3 * MINUTE, MINUTE, 1.0, 0.2),)
+    budget = Slo("recall", (("model", "*"),), 0.8, tiers=tiers, min_n=1, min_bad=1)
+    rules = RuleSet("0" * 16, MINUTE, (budget,), (low,), mutes=(REINDEX,), retire_after_ms=15 * MINUTE)
+    rng, judge, seen = Random(5), AlertingJudge(spec, 0), set[str]()
+    history = records(rng, random_histories(rng, spec, 25, finish=True), 3)
+    for offset, record in enumerate([encode(RulesOrder(rules)), *history]):
+        for row in judge.apply(offset, record):
+            if row.stream in {ALERTS, ALERT_LOG}:
+                fits(row.value)
+                seen.add(str(row.value["schema"]).split(".")[1])
+    assert seen == set(OURS)
 
 
 def drawn() -> str:
