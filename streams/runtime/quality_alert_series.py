@@ -13,6 +13,11 @@ _VERDICTS = {"pass": 1.0, "inconclusive": 0.0, "fail": -1.0}
 _OF_GATE = (Name.CANARY_VERDICT, *_DELTAS)
 _GATE_KEPT_MS = 7 * 86_400_000
 
+READ = frozenset({
+    "quality.alert.v1", "quality.alert_log.v1", "quality.alert_pulse.v1", "quality.mute.v1", "quality.gate.v1",
+})  # fmt: skip
+"""The schemas of the rows that are read."""
+
 OF_SLO = (Name.SLO_TARGET, Name.SLO_BURN, Name.SLO_THRESHOLD, Name.SLO_REMAINING, Name.SLO_EXHAUSTION)
 """The names whose labels begin with budget, model, version and class."""
 

@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from streams.quality.rows import ALL, VIEW
 from streams.quality.spec import QualitySpec
-from streams.runtime.quality_alert_series import OF_SLO, AlertSeries, SloNow
+from streams.runtime.quality_alert_series import OF_SLO, READ, AlertSeries, SloNow
 from streams.runtime.quality_outcomes import NEVER, Change, Seen, SettledCounts
 from streams.runtime.quality_series import BY_NAME, SERIES, Labels, Name, SeriesStore, moment_ms, printable
 
@@ -50,6 +50,9 @@ _OF_WINDOW = {
     Name.COMPLETENESS: "coverage",
 }
 _OF_VERSIONS = tuple(series.name for series in SERIES if series.labels[:2] == ("model", "version"))
+
+_OF_WINDOWS = frozenset({"quality.window.v1", "quality.class.v1", "quality.delay.v1"})
+_READ = _OF_WINDOWS | {"quality.audit.v1"} | READ
 
 Row = Mapping[str, Any]
 
@@ -83,6 +86,8 @@ class QualityMetrics(Collector):
     def take(self, stream: str, row: Row, partition: int = 0) -> None:  # noqa: ARG002 - rows name their schema
         """One row of any stream, after it was written; `partition` is the judge's. Streams that say nothing pass."""
         schema = str(row.get("schema", ""))
+        if schema not in _READ or (row.get("segment", ALL) != ALL and schema in _OF_WINDOWS):
+            return
         with self._lock:
             if isinstance(model := row.get("model"), str):
                 self._models.setdefault(partition, set()).add(model)
@@ -266,8 +271,8 @@ class QualityMetrics(Collector):
 
 
 def _is_plain(row: Row) -> bool:
-    """Whether a row is of all predictions, by their time."""
-    return bool(row["segment"] == ALL and row["view"] == VIEW)
+    """Whether a row is by the time of the predictions; rows of segments do not get so far."""
+    return bool(row["view"] == VIEW)
 
 
 def _round_of(row: Row) -> tuple[int, int]:

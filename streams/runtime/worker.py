@@ -163,7 +163,7 @@ class Worker:
 
     def _build(self) -> None:
         config, topology = self.config, self._topology
-        outputs = Outputs(config, self._rows, self.telemetry)
+        outputs = Outputs(config, self._rows, self.telemetry, self.quality)
         self._checkpoints = Checkpoints(
             config, self.name, self._states, topology.topic_id,
             telemetry=self.telemetry, log=_log("checkpoints"), fail=self.fail,
@@ -179,7 +179,7 @@ class Worker:
         self._intake.aligned.attach(self._join.clocks, self._join.held_bytes)
         self._judge = JudgeStage(
             config, topology, self._rounds, self._checkpoints,
-            clock_s=monotonic_s, telemetry=self.telemetry, log=_log("judge"),
+            clock_s=monotonic_s, telemetry=self.telemetry, log=_log("judge"), quality=self.quality,
         )  # fmt: skip
 
     def _connect(self, application: Application) -> None:

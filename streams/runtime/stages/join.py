@@ -117,6 +117,7 @@ class JoinStage:
                 if p in self._parts:
                     self._parts[p].ready = False
                     self._parts[p].left_s = self._clock_s()
+                self._outputs.moved(p)
                 self._telemetry.drop_partition(
                     p, (Level.WATERMARK_LAG, Level.WATERMARK_TIME, Level.HELD_ROWS, Level.HELD_BYTES)
                 )

@@ -24,6 +24,7 @@ from streams.runtime.kafka.client import Log, TopicPartitionKey
 from streams.runtime.kafka.source import Source
 from streams.runtime.kafka.stage import Batch
 from streams.runtime.kafka.transactions import FencedError, RoundProducer
+from streams.runtime.quality_metrics import QualityMetrics
 from streams.runtime.stages.outputs import record_of
 from streams.runtime.telemetry import Count, Level, Telemetry
 from streams.runtime.topology import Topology
@@ -70,10 +71,15 @@ class JudgeStage:
         clock_s: Callable[[], float],
         telemetry: Telemetry,
         log: Log,
+        quality: QualityMetrics | None = None,
     ) -> None:
-        """`producer` makes a fenced producer from a transactional id; `clock_s` is monotonic."""
+        """`producer` makes a fenced producer from a transactional id; `clock_s` is monotonic.
+
+        `quality` is shown every row once it is written.
+        """
         self._config, self._topology, self._producer = config, topology, producer
         self._clock_s, self._telemetry, self._log = clock_s, telemetry, log
+        self._quality = quality
         self._parts: dict[int, _Part] = {}
         self._lock = threading.Lock()
         self.writing_since_s: dict[int, float] = {}  # rounds that are being written now
@@ -135,6 +141,8 @@ class JudgeStage:
                     self._parts[p].ready = False
                     self._parts[p].left_s = self._clock_s()
                     self._telemetry.drop_partition(p, (Level.CHECKPOINT_TIME, Level.CHECKPOINT_BYTES), stage="judge")
+                    if self._quality is not None:
+                        self._quality.drop_partition(p)
                     self._parts[p].rows = {}  # another one: `write` may be looking through the old
 
     def lost_rows(self, tp: TopicPartitionKey, wanted: int, low: int) -> None:
@@ -234,6 +242,11 @@ class JudgeStage:
         part.written_to = position
         for record in records:
             self._telemetry.count(Count.ROWS, topic=record.topic)
+        if self._quality is not None:
+            for row in rows.values():
+                self._quality.take(row.stream, row.value, partition)
+            if not part.ready:  # it went away meanwhile
+                self._quality.drop_partition(partition)
 
     def _begin_again(self, part: _Part, partition: int) -> None:
         """A new producer for a partition that is still ours after a while; a worker that lost it has noticed then."""

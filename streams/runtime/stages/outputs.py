@@ -13,6 +13,7 @@ from streams.quality.rows import OutputRow, Stream
 from streams.runtime.config.job import Config, TopicNoun
 from streams.runtime.kafka.producer import Producer
 from streams.runtime.kafka.transactions import Record
+from streams.runtime.quality_metrics import QualityMetrics
 from streams.runtime.telemetry import Count, Telemetry
 
 ANY_PARTITION = -1
@@ -76,9 +77,11 @@ def record_of(config: Config, row: OutputRow, judge: int) -> Record:
 class Outputs:
     """Rows that need no fencing: rejects and audits are the same whoever writes them, and keyed by what they say."""
 
-    def __init__(self, config: Config, producer: Producer, telemetry: Telemetry) -> None:
-        """`producer` is idempotent and waits for any length of time."""
-        self._config, self._producer, self._telemetry = config, producer, telemetry
+    def __init__(
+        self, config: Config, producer: Producer, telemetry: Telemetry, quality: QualityMetrics | None = None
+    ) -> None:
+        """`producer` is idempotent and waits for any length of time; `quality` is shown every row."""
+        self._config, self._producer, self._telemetry, self._quality = config, producer, telemetry, quality
 
     def send(
         self, stream: TopicNoun, key: str, row: Mapping[str, object], on_ack: Callable[[int], None] | None = None
@@ -87,3 +90,10 @@ class Outputs:
         record = encode(self._config, stream, key, row)
         self._producer.send(record.topic, record.partition, record.value, key=record.key, on_ack=on_ack)
         self._telemetry.count(Count.ROWS, topic=record.topic)
+        if self._quality is not None:
+            self._quality.take(stream, row)
+
+    def moved(self, ledger_partition: int) -> None:
+        """Another worker joins a ledger partition from now on: nothing is shown of it here."""
+        if self._quality is not None:
+            self._quality.drop_ledger_partition(ledger_partition)

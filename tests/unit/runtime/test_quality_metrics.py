@@ -237,7 +237,7 @@ def test_counters_add_up_to_the_final_rows_whatever_came_late(spec: QualitySpec)
 
 def _nothing() -> dict[str, Any]:
     """The row of a round before the watermark is known."""
-    return {"schema": "quality.window.v1", "segment": "x", "view": "", "revision": -1, "watermark": None}
+    return {"schema": "quality.window.v1", "segment": "all", "view": "", "revision": -1, "watermark": None}
 
 
 def _net(metrics: QualityMetrics) -> dict[tuple[str, ...], int]:
