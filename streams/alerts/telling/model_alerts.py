@@ -1,9 +1,11 @@
-"""The alerts of one model as the rows have them, step by step, and what ended while nobody was told.
+"""The alerts of one model as the rows have them, step by step, and what ended since the last telling.
 
 A step ends with the pulse of its time, or with the first row of a later one: pulses are compacted away.
 """
 
 from typing import NamedTuple
+
+import msgspec
 
 from streams.alerts.telling.state import State
 
@@ -46,8 +48,8 @@ class ModelAlerts:
         if self._open is not None and self.step is not None and self._open.t <= self.step.t:
             self._open = None
 
-    def put(self, state: State, *, live: bool) -> None:
-        """A row. `live`: it is young enough to be told of."""
+    def put(self, state: State, *, missable: bool) -> None:
+        """A row. `missable`: if it ends an episode, those who were not told of it have missed it."""
         before = self.states.get(state.fingerprint)
         if before is not None and state.t < before.t:
             return
@@ -55,7 +57,7 @@ class ModelAlerts:
         (self.active.add if state.active else self.active.discard)(state.fingerprint)
         if self.step is None or state.t > self.step.t:
             self._open = Step(state.t, state.settled_at)
-        if state.kind == "resolved" and state.heard and not live:
+        if state.kind == "resolved" and state.heard is not None and missable:
             self._miss(state)
 
     def drop(self, fingerprint: str) -> None:
@@ -67,6 +69,6 @@ class ModelAlerts:
         if (state.fingerprint, state.episode) in self.missed:
             return
         if len(self.missed) < MOST_MISSED:
-            self.missed[state.fingerprint, state.episode] = state
+            self.missed[state.fingerprint, state.episode] = msgspec.structs.replace(state, severity=state.heard)
         else:
             self.missed_more += 1

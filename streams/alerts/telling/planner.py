@@ -35,10 +35,15 @@ class Address(NamedTuple):
 
 
 class Planner:
-    """The fold. Not safe for several threads. `resumed`: others told of this partition before."""
+    """The fold. Not safe for several threads.
 
-    def __init__(self, addresses: tuple[Address, ...], timing: Timing, *, resumed: bool = True) -> None:
-        self._addresses, self._timing, self._resumed = addresses, timing, resumed
+    `began_ms`: when telling began (wall clock), None where others told of this partition before. What was too old to
+    be told by then was not missed by anybody.
+    """
+
+    def __init__(self, addresses: tuple[Address, ...], timing: Timing, began_ms: int | None = None) -> None:
+        self._addresses, self._timing = addresses, timing
+        self._since_ms = 0 if began_ms is None else began_ms - timing.max_age_ms
         self._models: dict[str, ModelAlerts] = {}
         self._of_fingerprint: dict[str, str] = {}  # model
         self._muting = Muting()
@@ -57,13 +62,13 @@ class Planner:
 
     def recall(self, key: str, row: Mapping[str, Any] | None) -> None:
         """A row before the position: it makes up the present, and nothing is told of it."""
-        for _ in self._fold(key, row, now_ms=0, live=True):
+        for _ in self._fold(key, row, now_ms=0, recalled=True):
             pass
 
     def take(self, key: str, row: Mapping[str, Any] | None, now_ms: int) -> list[Batch]:
         """A row of the alerts topic, None for a tombstone; what is told because of it. `now_ms` is the wall clock."""
         batches: list[Batch] = []
-        for model in self._fold(key, row, now_ms, live=False):
+        for model in self._fold(key, row, now_ms, recalled=False):
             batches += self._plan(model, now_ms)
         return batches
 
@@ -77,13 +82,13 @@ class Planner:
         episode = max((told.episode for told in open_told if told is not None and not told.over), default=None)
         state = stall_state(job, watermark, now_ms, self._timing.stall_ms, episode)
         alerts = self._alerts(state)
-        alerts.put(state, live=True)
+        alerts.put(state, missable=False)
         alerts.end_step(Step(now_ms, now_ms))
         return self._plan(state.model, now_ms)
 
     # ------------------------------------------------------------------ folding
 
-    def _fold(self, key: str, row: Mapping[str, Any] | None, now_ms: int, *, live: bool) -> Iterator[str]:
+    def _fold(self, key: str, row: Mapping[str, Any] | None, now_ms: int, *, recalled: bool) -> Iterator[str]:
         """Bring a row into the states; the models of which a step ended by it, while they are as of its end."""
         if row is None:
             model = self._of_fingerprint.pop(key, None)
@@ -99,7 +104,8 @@ class Planner:
                 alerts.end_step()
                 yield state.model
             self.watermark = max(self.watermark, state.settled_at)
-            alerts.put(state, live=live or not self._resumed or self._is_live(state.settled_at, now_ms))
+            known = recalled or state.settled_at < self._since_ms or self._muting.covers(state, now_ms)
+            alerts.put(state, missable=not known)
         elif schema == PULSE:
             step = Step(ms_of(row["t"]), ms_of(row["settled_at"]))
             self.watermark = max(self.watermark, step.settled_at)

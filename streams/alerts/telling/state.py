@@ -54,7 +54,7 @@ class State(msgspec.Struct, frozen=True):
     static: Labels = ()
     evidence: Evidence = {}
     end: End | None = None  # of the last episode that ended
-    heard: bool = False  # the present episode was active and not muted for a step
+    heard: str | None = None  # the highest severity with which the present episode was active and not muted
 
     @property
     def active(self) -> bool:
@@ -63,10 +63,11 @@ class State(msgspec.Struct, frozen=True):
 
     def after(self, before: "State | None") -> "State":
         """This row with what rows before it said of the same alert."""
-        of_before = before is not None and before.episode == self.episode
-        heard = (before is not None and of_before and before.heard) or (
-            not self.muted and (self.active or (not of_before and self.fired_at > 0))
-        )
+        same = before is not None and before.episode == self.episode
+        heard = before.heard if before is not None and same else None
+        audible = not self.muted and (self.active or (not same and self.fired_at > 0))
+        if audible and RANKS.get(self.severity or "", 0) > RANKS.get(heard or "", 0):
+            heard = self.severity
         end = End(self.episode, self.reason, self.resolved_at or self.t) if self.kind == "resolved" else None
         return msgspec.structs.replace(self, heard=heard, end=end or (before.end if before is not None else None))
 

@@ -5,6 +5,7 @@ wrote. Deciding needs the brokers, telling only the receivers. One way to end in
 then the process is gone.
 """
 
+import contextlib
 import os
 import queue
 import signal
@@ -16,29 +17,30 @@ from collections.abc import Sequence
 from prometheus_client import start_http_server
 
 from streams import __version__
-from streams.alerts.telling.planner import Address, Timing
+from streams.alerts.telling.planner import Address
 from streams.alerts.telling.rows import Entry, Fate
 from streams.runtime.clock import monotonic_s, wall_ms
 from streams.runtime.config.job import Config
 from streams.runtime.deliver.credentials import receiver_of
 from streams.runtime.deliver.mailbox import Mailbox, waiting_of
 from streams.runtime.deliver.mailbox import Timing as MailTiming
-from streams.runtime.deliver.part import Part, look_at_topics, read_back
+from streams.runtime.deliver.part import Part
 from streams.runtime.deliver.present import Present
 from streams.runtime.deliver.receivers.call import Resolved
 from streams.runtime.deliver.standstill import Standstill
-from streams.runtime.errors import StateError, UnavailableError
+from streams.runtime.deliver.tellings_log import TellingsLog
+from streams.runtime.errors import UnavailableError
 from streams.runtime.kafka.client import Log, TopicPartitionKey
 from streams.runtime.kafka.source import Source
 from streams.runtime.kafka.stage import LOG_LIMITS, Batch
-from streams.runtime.kafka.transactions import FencedError, RoundProducer, round_producer
+from streams.runtime.kafka.transactions import FencedError
 from streams.runtime.lifeline import Lifeline, reached
 from streams.runtime.logs import report
 from streams.runtime.telemetry import Level, Telemetry
 
 TICK_S = 0.5
 FENCED_PAUSE_S = 1.0
-FENCED_FOR_S = 60.0
+MOST_AT_ONCE = 64  # batches and outcomes, before what they say is written
 LOOK_S = 10.0
 STOP_WITHIN_S = 12.0
 
@@ -56,8 +58,7 @@ class Deliverer:
         self.telemetry.set(Level.BUILD_INFO, 1, version=__version__)
         self._addresses = tuple(Address(r.name, r.match) for r in receivers)
         deliver = config.deliver
-        self._timing = Timing(deliver.repeat_interval_ms, deliver.max_notify_age_ms, deliver.stall_for_ms)
-        self._inbox: queue.SimpleQueue[Batch | _Outcome | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Batch | _Outcome] = queue.SimpleQueue()
         mail = MailTiming(deliver.timeout_ms / 1000, deliver.resend_ms / 1000)
         self._mailboxes = {
             r.name: Mailbox(
@@ -86,12 +87,13 @@ class Deliverer:
     def start(self) -> None:
         """Join the group and begin. Raises StreamsError when it cannot."""
         config = self._config
-        self._alerts, self._tellings = config.topic("alerts"), config.topic("tellings")
-        self._note, self._partitions = look_at_topics(config)
+        self._tellings = TellingsLog(
+            config, self._name, self._addresses, embedded=self._embedded, log=self._log
+        )  # fmt: skip
         if config.deliver.http_port is not None:
             start_http_server(config.deliver.http_port, config.deliver.http_host, self.telemetry.registry)
         self.source = Source(
-            "deliver", [self._alerts], f"{config.name}-deliver", self, config.client,
+            "deliver", [config.topic("alerts")], f"{config.name}-deliver", self, config.client,
             deliver=self._inbox.put, fail=self.fail, clock_ms=wall_ms, log=self._log, limits=LOG_LIMITS, at_end=True,
             read_committed=not self._embedded, protocol=config.group_protocol,
         )  # fmt: skip
@@ -136,7 +138,7 @@ class Deliverer:
     def load(self, tps: list[TopicPartitionKey]) -> None:
         """See Stage."""
         for tp in tps:
-            part = self._loaded(tp[1], None)
+            part = self._tellings.load(self.source, tp[1])
             with self._loading:
                 self._parts[tp[1]] = part
 
@@ -157,21 +159,6 @@ class Deliverer:
         self._log.warning("rows of alerts were deleted before they were read", partition=tp[1], begin=wanted, end=low)
         self._parts[tp[1]].position = low
 
-    def _loaded(self, number: int, upto: int | None) -> Part:
-        """Shut out whoever told of a partition before, then read back what it wrote."""
-        producer = self._producer(number)
-        producer.init()
-        committed = self.source.committed([(self._alerts, number)])[self._alerts, number]
-        offset = committed[0] if committed is not None and committed[1] == self._note else None
-        return read_back(
-            self._config, number, self._addresses, self._timing, producer, offset, upto, wall_ms
-        )  # fmt: skip
-
-    def _producer(self, number: int) -> RoundProducer:
-        transactional_id = f"{self._config.name}-deliver-{number}"
-        name = f"{self._name}-{number}"
-        return round_producer(name, transactional_id, self._config.client, fenced=not self._embedded, log=self._log)
-
     # ------------------------------------------------------------------ the thread that decides
 
     def _decide(self) -> None:
@@ -184,20 +171,17 @@ class Deliverer:
 
     def _turn(self, wait_s: float) -> None:
         """Take what came in, decide, write, send."""
-        try:
-            item = self._inbox.get(timeout=wait_s)
-            while item is not None:
-                self._take(item)
-                item = self._inbox.get_nowait()
-        except queue.Empty:
-            pass
+        with contextlib.suppress(queue.Empty):
+            self._take(self._inbox.get(timeout=wait_s))
+            for _ in range(MOST_AT_ONCE):
+                self._take(self._inbox.get_nowait())
         with self._loading:
             parts = list(self._parts.values())
         for part in parts:
             self._launch(part)
             if part.caught_up and part.ready:
                 part.tick(wall_ms())
-        first = self._stall.look(parts, self._partitions, wall_ms())
+        first = self._stall.look(parts, self._tellings.partitions, wall_ms())
         for mailbox in self._mailboxes.values():
             mailbox.leads = first
         for part in parts:
@@ -233,54 +217,28 @@ class Deliverer:
                 part.outcomes.append(Entry(batch, Fate.DEAD, 0, wall_ms(), error))
 
     def _write(self, part: Part) -> None:
-        """Write what was decided and what arrived, with the position; then send."""
-        key = (self._alerts, part.number)
-        records = part.records(self._tellings)
-        if not records:
-            if part.ready and part.commit != part.kept:
-                self.source.commit({key: (part.commit, self._note)})
-                part.kept = part.commit
+        """Write what was decided and what arrived, then send it."""
+        try:
+            batches = self._tellings.write(self.source, part)
+        except FencedError:
+            self._begin_again(part)
             return
-        offsets = {key: (part.commit, self._note)}
-        began_s = monotonic_s()
-        while part.ready:
-            try:
-                part.producer.commit_round(records, offsets, self.source.group_metadata, owner=lambda: part.ready)
-            except FencedError as error:
-                if not part.ready:
-                    return
-                if monotonic_s() - began_s > FENCED_FOR_S:
-                    raise StateError(
-                        f"tellings of partition {part.number} are refused although it is ours: another job delivers "
-                        f"under the name {self._config.name!r} here. Give one of them another `name` and `prefix`"
-                    ) from error
-                self._begin_again(part)
-                return
-            except UnavailableError:
-                if part.ready and not self._stop.is_set():
-                    raise
-                return
-            break
-        if not part.ready:
+        except UnavailableError:
+            if not self._stop.is_set():
+                raise
             return
-        if self._embedded:
-            self.source.commit(offsets)
-        part.kept = part.commit
-        for batch in part.written():
+        for batch in batches:
             self._mailboxes[batch.receiver].put(part.number, batch)
 
     def _begin_again(self, part: Part) -> None:
         """Another one came late and shut this one out, though the partition is ours: read back what it wrote."""
         self._log.info("another deliverer was in the way; reading back", partition=part.number)
-        if self._stop.wait(FENCED_PAUSE_S) or not part.ready:
-            return
-        while True:
-            try:
-                fresh = self._loaded(part.number, part.position)
-                break
-            except UnavailableError:  # a broker that is away is waited for
-                if self._stop.wait(FENCED_PAUSE_S) or not part.ready:
-                    return
+        fresh: Part | None = None
+        while fresh is None:
+            if self._stop.wait(FENCED_PAUSE_S) or not part.ready:
+                return
+            with contextlib.suppress(UnavailableError):  # a broker that is away is waited for
+                fresh = self._tellings.load(self.source, part.number, part.position)
         part.producer.close()
         with self._loading:
             if part.ready:

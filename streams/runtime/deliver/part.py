@@ -112,7 +112,7 @@ def read_back(
     they were read by this deliverer, which could not write what it had decided.
     """
     alerts, tellings = (config.topic("alerts"), number), (config.topic("tellings"), number)
-    planner = Planner(addresses, timing, resumed=committed is not None)
+    planner = Planner(addresses, timing, now_ms() if committed is None else None)
     part = Part(number, planner, producer)
     with PartitionReader(config.client, f"{config.name}-deliver-read") as reader:
         for entry in newest_entries(reader, tellings):
@@ -122,7 +122,8 @@ def read_back(
             else:
                 part.finished.append(entry)
         low, high = reader.bounds(alerts)
-        part.position = part.kept = min(high, max(low, committed or 0))
+        part.position = min(high, max(low, committed or 0))
+        part.kept = -1 if committed is None else part.position  # that telling began is to be known at once
         again: list[Message] = []
         for message in reader.records(alerts, low) if high > low else ():
             offset = message.offset() or 0
