@@ -15,7 +15,7 @@ KEPT_MS = 28 * DAY
 """How far back counts are kept for alerts."""
 
 BASELINE_MS = 7 * DAY
-"""What `delta(baseline)` compares with: this much before the window."""
+"""What `delta(baseline)` compares with: the last 7 d without the window."""
 
 USUAL_STEP_MS = 5 * MINUTE
 PERIOD_GRAIN_MS = HOUR

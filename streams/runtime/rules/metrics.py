@@ -28,10 +28,10 @@ class Metric:
 METRICS: Mapping[str, Metric] = {
     "balanced_accuracy": Metric(has_interval=True, has_baseline=True),
     "accuracy": Metric(has_interval=True, has_baseline=True),
-    "label_completeness": Metric(has_interval=True, has_baseline=True),
+    "label_completeness": Metric(has_interval=True),
     "recall": Metric(of_class=True, has_interval=True, has_baseline=True),
     "precision": Metric(of_class=True, has_interval=True, has_baseline=True),
-    "f1": Metric(of_class=True, has_baseline=True),
+    "f1": Metric(of_class=True, has_interval=True, has_baseline=True),
     "specificity": Metric(of_class=True, has_interval=True, has_baseline=True),
     "prediction_share": Metric(of_class=True, has_interval=True, has_baseline=True),
     "support": Metric(of_class=True, high=None),

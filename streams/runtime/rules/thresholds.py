@@ -10,7 +10,7 @@ from streams.runtime.config.durations import format_duration
 from streams.runtime.config.lines import KeyPath
 from streams.runtime.config.problems import closest
 from streams.runtime.rules.codes import RuleCode
-from streams.runtime.rules.facts import BASELINE_MS, KEPT_MS
+from streams.runtime.rules.facts import BASELINE_MS
 from streams.runtime.rules.metrics import METRICS, Metric
 from streams.runtime.rules.scope import Scope
 from streams.runtime.rules.sheet import Read
@@ -158,8 +158,11 @@ def _excludes(scope: Scope, path: KeyPath, fire: Condition | None, resolve: Cond
 
 
 def _reaches(scope: Scope, path: KeyPath, window_ms: int, *conditions: Condition | None) -> None:
-    """A baseline lies before the window, and both must be kept."""
+    """A baseline is what is left of the last days without the window."""
     asked = [term.subject for condition in conditions if condition is not None for term in comparisons(condition)]
-    if "delta" in asked and window_ms <= KEPT_MS < window_ms + BASELINE_MS:
-        text = f"window {format_duration(window_ms)} and the {format_duration(BASELINE_MS)} of its baseline"
-        scope.kept(window_ms + BASELINE_MS, path, text)
+    if "delta" in asked and window_ms >= BASELINE_MS:
+        text = (
+            f"window {format_duration(window_ms)} leaves nothing of the {format_duration(BASELINE_MS)} that "
+            "delta(baseline) compares with. Shorten it."
+        )
+        scope.tell(RuleCode.RETENTION, path, text)
