@@ -25,6 +25,9 @@ _FOUND_IN: dict[Program, tuple[str, str]] = {
 }
 """The package of each program, and where it lies there."""
 
+_SHARE = "usr/share/prometheus/alertmanager"
+"""Where Alertmanager's programs look for their templates: they read them from the folder they run in instead."""
+
 _DOWNLOAD_S = 300
 
 
@@ -42,6 +45,13 @@ def binary(name: Program) -> Path:
     if not program.is_file():
         raise MissingPackageError(f"Debian's package {package} has no {inside}")
     return program
+
+
+def home(name: Program) -> Path:
+    """The folder that a program must run in: Alertmanager's finds its templates there."""
+    program = binary(name)
+    share = program.parents[2] / _SHARE
+    return share if share.is_dir() else program.parent
 
 
 def required() -> bool:
@@ -65,8 +75,18 @@ def _fetch(package: str, folder: Path) -> None:
         _done(["dpkg-deb", "-x", str(archive), str(fresh)])
         archive.unlink()
         for _, inside in (found for found in _FOUND_IN.values() if found[0] == package):
+            _relocate(fresh / inside)
             _done([str(fresh / inside), "--version"])
         fresh.rename(folder)
+
+
+def _relocate(program: Path) -> None:
+    """Let a program read its templates from where it runs: a path of the same length, since it is not installed."""
+    there = f"/{_SHARE}".encode()
+    here = (b"./" * len(there))[: len(there)]
+    built = program.read_bytes()
+    if there in built:
+        program.write_bytes(built.replace(there, here))
 
 
 def _download(package: str, folder: Path) -> Path:

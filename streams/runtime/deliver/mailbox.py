@@ -179,7 +179,7 @@ class Mailbox:
                 if answer.meaning == Meaning.REFUSED or due.attempts >= self._resolved.attempts:
                     self._end(lane, due, Fate.DEAD, answer.said)
                     return
-                self._count("failed", due)
+                self._count("again", due)
                 self._log.warning(
                     "a receiver did not take a telling; it is tried again", receiver=self.name, why=answer.said,
                     attempts=due.attempts, batch=due.batch.id,
@@ -203,7 +203,7 @@ class Mailbox:
             if not lane.waiting:
                 del self._lanes[key]
             self._present.take(due.partition, entry)
-        self._count(fate.value, due)
+        self._count("taken" if fate == Fate.SENT else "dead", due)
         if fate == Fate.DEAD:
             self._log.warning(
                 "a telling is a dead letter", receiver=self.name, why=error, attempts=attempts, batch=due.batch.id,
@@ -222,8 +222,9 @@ class Mailbox:
             calls += self._receiver.watchdog(self._job, now_ms)
         for call in calls:
             answer = self._post(call)
-            if answer.meaning != Meaning.TAKEN:
-                self._telemetry.count(Count.NOTIFICATIONS, receiver=self.name, outcome="failed")
+            taken = answer.meaning == Meaning.TAKEN
+            self._telemetry.count(Count.NOTIFICATIONS, receiver=self.name, outcome="taken" if taken else "again")
+            if not taken:
                 self._log.warning("a receiver did not take the present", receiver=self.name, why=answer.said)
 
     def _post(self, call: Call) -> Answer:

@@ -1,7 +1,8 @@
 """Prometheus Alertmanager, API v2: alerts are told again each minute, since it forgets what nobody repeats.
 
 An alert there is its labels, and the severity is one of them: an escalation ends the old label set and begins a new one
-with the same start, and `deploy/alertmanager/alertmanager.yml` inhibits the ticket while the page is there.
+with the same start, and `deploy/alertmanager/alertmanager.yml` inhibits the ticket while the page is there. The end of
+what is inhibited is not notified of either, so the end of a page says again that the ticket is over.
 """
 
 import re
@@ -9,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
+from streams.alerts.rules.model import Severity
 from streams.alerts.telling.told import Batch, Kind, Telling
 from streams.ledger.times import rfc3339
 from streams.runtime.deliver.receivers.call import Call, Resolved
@@ -59,7 +61,10 @@ class Alertmanager:
         if telling.kind == Kind.NOTICE:
             return [_alert(labels, about, start, max(now_ms, start) + NOTICE_MS)]
         if telling.kind == Kind.RESOLVED:
-            return [_alert(labels, about, start, max(start, telling.resolved_at))]
+            # also what it was before it escalated: while the page was there its end was inhibited
+            ended = {Severity.PAGE.value: [Severity.TICKET.value]}.get(telling.severity, [])
+            until = max(start, telling.resolved_at)
+            return [_alert({**labels, "severity": one}, about, start, until) for one in (telling.severity, *ended)]
         found = [_alert(labels, about, start, self._until(now_ms))]
         if telling.was is not None:
             found.insert(0, _alert({**labels, "severity": telling.was}, about, start, max(start, telling.t)))
