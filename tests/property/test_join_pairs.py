@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from streams.formats.columns import NO_CLASS
 from streams.formats.reasons import Kind
 from streams.ledger.cells import NONE, CellKind, PairOutcome, kind_of, pack
-from streams.ledger.flush import Flush, decode
+from streams.ledger.flush import Flush, decode, encode
 from streams.ledger.intake import Intake
 from streams.ledger.join import Join
 from streams.ledger.pairing import MAX_PAIRED
@@ -23,7 +24,9 @@ from streams.ledger.spec import MINUTE, SECOND, LedgerSpec, Timing
 from streams.quality.counts.details import FIRST_DETAIL, sum_by
 from streams.quality.counts.gather import gather
 from streams.quality.counts.names import Names
-from streams.quality.counts.shares import Shares
+from streams.quality.counts.shares import Changes, Shares
+from streams.quality.judge import Judge
+from streams.quality.listener import Settled
 from streams.quality.measures.paired import in_order, paired
 from streams.quality.spec import QualitySpec, parse_window
 from tests.property.test_join_details import Run
@@ -275,6 +278,15 @@ def test_a_pair_without_its_names_is_refused(broken: dict[str, Any], what: str) 
         Shares(QUALITY, Names(QUALITY)).take([replace(chunk, **broken)])
 
 
+def test_a_flush_of_before_there_were_pairs_is_read() -> None:
+    data = encode(replace(flushed(), versions=[]))
+    size = int.from_bytes(data[4:8], "little")
+    head = msgspec.msgpack.encode(msgspec.msgpack.decode(data[8 : 8 + size])[:-1])
+    old = decode(data[:4] + len(head).to_bytes(4, "little") + head + data[8 + size :])
+    assert old.versions == []
+    assert encode(old) == data
+
+
 def test_a_state_of_before_there_were_pairs_is_read_and_one_that_lost_a_version_is_refused() -> None:
     names, other = Names(QUALITY), Names(QUALITY)
     shares = Shares(QUALITY, names)
@@ -284,3 +296,41 @@ def test_a_state_of_before_there_were_pairs_is_read_and_one_that_lost_a_version_
     assert (other.versions, other.classes) == ([], names.classes)
     with pytest.raises(ValueError, match="has no name"):
         Shares(QUALITY, other).load(shares.dump())
+
+
+class Settlements:
+    """Hears of windows that settle."""
+
+    def __init__(self) -> None:
+        self.windows: list[Settled] = []
+
+    def counted(self, stood: int, changes: Changes, names: Names) -> None:
+        """Not asked for."""
+
+    def settled(self, window: Settled) -> None:
+        """Keep it."""
+        self.windows.append(window)
+
+    def closed(self, watermark: int, names: Names) -> None:
+        """Not asked for."""
+
+
+def test_a_listener_hears_the_pairs_of_windows_that_settle() -> None:
+    """Of the version that sorts last, in all of its predictions."""
+    spec = replace(SPEC, tallies_partitions=1, max_disorder_ms=0, label_disorder_ms=0)
+    told, heard = Told(spec), Settlements()
+    judge = Judge(QUALITY, 0, heard)
+    for name, true in (("x", "a"), ("y", "b"), ("z", "b")):
+        told.rows([Prediction(name, ORIGIN, "a", "41"), Prediction(name, ORIGIN, true, "42")])
+    told.rows([Label("x", ORIGIN, "a"), Label("y", ORIGIN, "b"), Label("z", ORIGIN, "b")])
+    told.rows([Prediction("later", ORIGIN + 200 * SECOND)])
+    told.rows([Label("later", ORIGIN + 200 * SECOND)])
+    told.time()
+    for offset, (_, record) in enumerate(told.join.flush()):
+        judge.apply(offset, record)
+    own, other = in_order("41", "42")
+    (counts,) = [w.counts for w in heard.windows if (w.version, w.segment, w.start_ms) == (own, "all", ORIGIN)]
+    pairs = paired([counts], other)
+    assert (own, pairs.classes) == ("42", ("a", "b"))
+    assert [column.tolist() for column in pairs[1:]] == [[1, 0], [0, 2], [0, 0], [0, 0]]
+    assert not [w for w in heard.windows if w.version == other and len(w.counts.pairs.n)]

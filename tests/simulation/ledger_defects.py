@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streams.ledger import agreement, labels
+from streams.ledger import agreement, labels, pairing
 from streams.ledger.blocks import Block
 from streams.ledger.held import Held, LabelState
 from streams.ledger.intake import Intake
@@ -191,6 +191,27 @@ def a_conflict_leaves_its_pairs_of_labels(patch: Patch) -> None:
     patch.setattr("streams.ledger.predictions.agree_predictions", wrong)
 
 
+def a_replaced_label_leaves_its_pairs(patch: Patch) -> None:
+    """Two versions that were compared under a label that was corrected stay compared under it, too."""
+    count = pairing._count
+
+    def wrong(held: Held, pairs: Any, true: Any, sign: int) -> None:
+        if sign > 0:
+            count(held, pairs, true, sign)
+
+    patch.setattr(pairing, "_count", wrong)
+
+
+def a_pair_counts_under_a_label_out_of_reach_of_one(patch: Patch) -> None:
+    """Two versions are compared under a label that only one of their predictions can get."""
+    greatest = pairing._greatest
+
+    def wrong(held: Held, pairs: Any, *labels: Any) -> Any:
+        return greatest(held, pairs._replace(other=pairs.own), *labels)
+
+    patch.setattr(pairing, "_greatest", wrong)
+
+
 LEDGER_DEFECTS = (
     join_takes_repeats,
     a_single_winner_is_kept,
@@ -207,4 +228,6 @@ LEDGER_DEFECTS = (
     a_prediction_that_is_gone_still_counts,
     a_label_is_known_when_it_is_delivered_and_not_in_order,
     a_conflict_leaves_its_pairs_of_labels,
+    a_replaced_label_leaves_its_pairs,
+    a_pair_counts_under_a_label_out_of_reach_of_one,
 )

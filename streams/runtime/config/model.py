@@ -153,6 +153,7 @@ class ModelTable(Table):
     horizon_ms: Duration | None = Field(default=None, alias="horizon")
     slack_ms: DurationOrZero | None = Field(default=None, alias="slack")
     settle_ms: DurationOrZero | None = Field(default=None, alias="settle")
+    paired: bool = False
     reference: ModelReferenceTable = ModelReferenceTable()
     cost: CostTable | None = None
 

@@ -57,6 +57,7 @@ def ledger_pins(
     }
     for model, timing in sorted(spec.models):
         pins |= _timing_pins(f'models."{model}"', timing)
+    pins |= {f'models."{model}".paired': "yes" for model in spec.paired}  # only so: a job without any keeps its hash
     for topic, mapping in sorted(mappings.items()):
         pins |= _mapping_pins(f"{mapping.kind}s[{topic}]", mapping)
     return pins

@@ -79,6 +79,7 @@ def ledger_spec(document: Document) -> LedgerSpec:
         samples=document.samples.per_window,
         sample_confident=document.samples.confident,
         sample_near=document.samples.near,
+        paired=tuple(sorted(name for name, table in document.models.items() if table.paired)),
         privacy_key=document.privacy_key,
     )
 

@@ -85,6 +85,8 @@ def test_a_model_overrides_only_what_it_says() -> None:
     assert config.ledger.models == config.quality.models
     assert [name for name, _ in config.ledger.models] == ["fraud"]
     assert config.quality.classes_expected("fraud") == 2
+    assert config.ledger.paired == ()
+    assert read("[models]\nb = { paired = true }\na = { paired = true }\nc = {}").ledger.paired == ("a", "b")
 
 
 @pytest.mark.parametrize(
@@ -257,6 +259,7 @@ NOT_PINNED = [
     "[windows]\nmin_support = 1",
     "[segments]\nmax_values = 3",
     '[models.m]\nexpected_classes = ["a"]',
+    "[models.m]\npaired = false",
     '[kafka]\nbootstrap = "b:1"\nreplication = 3\nstatic_member = "m"\ngroup_protocol = "consumer"',
     '[kafka.client]\n"client.rack" = "a"',
     '[run]\ntick = "2s"\nflush_interval = "3s"\nhttp_port = 1\nhttp_host = "0.0.0.0"\nlog_level = "debug"',
@@ -271,6 +274,7 @@ PINNED = [
     '[windows]\nslack = "3d"',
     '[windows]\nsettle = "7h"',
     '[models.m]\nhorizon = "31d"',
+    "[models.m]\npaired = true",
     '[time]\nmax_disorder = "16m"',
     '[time]\nlabel_disorder = "2m"',
     '[time]\nidle_after = "6m"',
