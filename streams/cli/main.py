@@ -19,6 +19,7 @@ from streams.cli.check import check
 from streams.cli.checkpoints import checkpoints
 from streams.cli.deliver import deliver
 from streams.cli.demo import demo
+from streams.cli.explain import explain
 from streams.cli.gate import GateCommand, gate
 from streams.cli.replay import LISTS, replay
 from streams.cli.report import report
@@ -45,6 +46,7 @@ _START, _RUN, _LOOK, _STEER = "See it work", "Run a job", "Look at a job", "Stee
 app.command("demo", rich_help_panel=_START)(demo)
 app.command("replay", rich_help_panel=_START)(replay)
 app.command("check", rich_help_panel=_RUN)(check)
+app.command("explain", rich_help_panel=_RUN)(explain)
 app.command("diff", rich_help_panel=_RUN)(diff)
 app.command("test", rich_help_panel=_RUN)(run_cases)
 app.command("topics", rich_help_panel=_RUN)(topics)
