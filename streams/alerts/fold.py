@@ -3,7 +3,7 @@
 A fold like the judge's own: what it says is a function of the log. Without rules it keeps nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from streams.alerts.orders import EndOrder, MuteOrder, Order, RulesOrder
 from streams.alerts.rows import ALERTS, mute_row
 from streams.alerts.rules.model import Mute, RuleSet
 from streams.alerts.watching.model import ModelWatch
+from streams.alerts.watching.standing import Standing
 from streams.quality.counts.names import Names
 from streams.quality.counts.shares import Changes
 from streams.quality.listener import Settled
@@ -79,6 +80,11 @@ class Alerts:
         """The rows since the last time."""
         rows, self._rows = self._rows, []
         return rows
+
+    def standing(self) -> Iterator[Standing]:
+        """How the error budgets of every model stand at its newest step."""
+        for model in sorted(self._watches):
+            yield from self._watches[model].standing()
 
     def dump(self) -> dict[str, object]:
         """Everything, of plain values; for `load`."""

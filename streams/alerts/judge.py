@@ -1,10 +1,11 @@
 """The judge with its alerts: one fold over a tallies partition. Flushes and orders in, rows and alerts out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from streams.alerts.fold import Alerts
 from streams.alerts.orders import decode, is_order
+from streams.alerts.watching.standing import Standing
 from streams.quality.judge import Judge
 from streams.quality.rows import OutputRow
 from streams.quality.spec import QualitySpec
@@ -46,6 +47,10 @@ class AlertingJudge:
             rows = self._judge.apply(offset, record, quiet)
         told = self._alerts.take_rows()
         return [] if quiet else [*rows, *told]
+
+    def standing(self) -> Iterator[Standing]:
+        """How the error budgets of every model stand at its newest step."""
+        return self._alerts.standing()
 
     def dump(self) -> dict[str, object]:
         """The whole state after any record, for `load` and `adopt`; what others change in it later does not show."""

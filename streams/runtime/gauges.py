@@ -9,10 +9,14 @@ from streams.runtime.kafka.source import Source
 from streams.runtime.telemetry import Count, Level, Telemetry
 
 
-def tell_configuration(config: Config, telemetry: Telemetry) -> None:
-    """Who this is, and the bounds that alerts about the job compare with."""
+def tell_configuration(config: Config, telemetry: Telemetry, now_ms: int) -> None:
+    """Who this is, by which rules it judges since now, and the bounds that alerts about the job compare with."""
     telemetry.set(Level.BUILD_INFO, 1, version=__version__)
     telemetry.set(Level.CONFIG_INFO, 1, hash=config.config_hash, quality_hash=config.quality_hash)
+    if config.alerts.enabled:
+        telemetry.set(Level.RULES_INFO, 1, hash=config.alerts.rules.hash)
+        telemetry.set(Level.RELOAD_OK, 1)
+        telemetry.set(Level.RELOAD_TIME, now_ms / 1000)
     telemetry.set(Level.MAX_DISORDER, max(config.ledger.max_disorder_ms, config.ledger.label_disorder_ms) / 1000)
     if config.run.checkpoint_interval_ms:
         telemetry.set(Level.CHECKPOINT_INTERVAL, config.run.checkpoint_interval_ms / 1000)

@@ -1,8 +1,9 @@
 """What do alerts, gates and mutes look like on /metrics? Series from their rows as they were written."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from streams.alerts.watching.standing import Standing
 from streams.runtime.quality_series import Labels, Name, SeriesStore, moment_ms
 
 Row = Mapping[str, Any]
@@ -20,28 +21,6 @@ READ = frozenset({
 
 OF_SLO = (Name.SLO_TARGET, Name.SLO_BURN, Name.SLO_THRESHOLD, Name.SLO_REMAINING, Name.SLO_EXHAUSTION)
 """The names whose labels begin with budget, model, version and class."""
-
-
-class TierBurn(NamedTuple):
-    """One tier of an error budget: burn rates over its windows, None where they cannot be said, and its threshold."""
-
-    tier: str
-    long: float | None
-    short: float | None
-    threshold: float
-
-
-class SloNow(NamedTuple):
-    """An error budget of one class at the newest step; what cannot be said is None."""
-
-    slo: str
-    model: str
-    version: str
-    cls: str
-    target: float
-    remaining: float | None
-    exhaustion_s: float | None
-    tiers: tuple[TierBurn, ...]
 
 
 class AlertSeries:
@@ -68,7 +47,7 @@ class AlertSeries:
         elif schema == "quality.gate.v1":
             self._gate(row)
 
-    def take_slo(self, now: SloNow) -> None:
+    def take_slo(self, now: Standing) -> None:
         """How an error budget stands; replaces what was shown of it."""
         key = (now.slo, now.model, now.version, now.cls)
         values: dict[tuple[Name, Labels], float | None] = {

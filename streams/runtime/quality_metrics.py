@@ -16,9 +16,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from streams.alerts.watching.standing import Standing
 from streams.quality.rows import ALL, VIEW
 from streams.quality.spec import QualitySpec
-from streams.runtime.quality_alert_series import OF_SLO, READ, AlertSeries, SloNow
+from streams.runtime.quality_alert_series import OF_SLO, READ, AlertSeries
 from streams.runtime.quality_outcomes import NEVER, Change, Seen, SettledCounts
 from streams.runtime.quality_series import BY_NAME, SERIES, Labels, Name, SeriesStore, moment_ms, printable
 
@@ -102,7 +103,7 @@ class QualityMetrics(Collector):
             else:
                 self._alerts.take(schema, row)
 
-    def take_slo(self, now: SloNow, partition: int = 0) -> None:
+    def take_slo(self, now: Standing, partition: int = 0) -> None:
         """How an error budget of a class stands: replaces what was shown of it."""
         with self._lock:
             self._models.setdefault(partition, set()).add(now.model)

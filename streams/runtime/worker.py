@@ -60,7 +60,7 @@ class Worker:
         self._logger = logger("worker").bind(worker=self.name)
         self._log = cast("Log", self._logger)
         self.telemetry = Telemetry(process=True)
-        tell_configuration(config, self.telemetry)
+        tell_configuration(config, self.telemetry, wall_ms())
         self.quality = QualityMetrics(config.quality, self.telemetry.registry)
         self._gauges = SourceGauges(self.telemetry)
         self._beat_s, self._draining = monotonic_s(), False

@@ -26,6 +26,14 @@ pytestmark = pytest.mark.embedded
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "prometheus"
 STOP_S = 15.0
+RULES = """\
+schema = 1
+[[slo]]
+name = "recall"
+model = "*"
+target = 0.5
+runbook = "https://runbooks.example.com/quality/ErrorBudgetBurn"
+"""
 
 
 class Prometheus:
@@ -114,7 +122,9 @@ def test_a_worker_is_scraped_and_the_shipped_rules_have_values(
     cluster: EmbeddedCluster, program: Path, tmp_path: Path
 ) -> None:
     logs = log_set("flights_mini")
-    with Job(cluster, tmp_path, tables="max_held_bytes = 1_000_000_000") as job:
+    (tmp_path / "rules.toml").write_text(RULES)
+    tables = 'max_held_bytes = 1_000_000_000\n[alerts]\nrules = "rules.toml"'
+    with Job(cluster, tmp_path, tables=tables) as job:
         worker = job.start_ready()
         job.play(logs)
         job.finish()
@@ -166,3 +176,8 @@ def check_page(prometheus: Prometheus, job: Job) -> None:
     waiting = prometheus.values("sum by (kind) (quality_join_waiting_events)")
     assert set(waiting) == {"kind=prediction", "kind=label"}
     assert prometheus.values("quality_join_held_limit_bytes") == {"": 1e9}
+    assert len(prometheus.values("quality_rules_info")) == 1
+    assert set(prometheus.values("quality_slo_target_ratio").values()) == {0.5}
+    assert prometheus.values("quality_slo_burn_threshold")
+    models = {row.value["model"] for row in job.rows("windows")}
+    assert set(prometheus.values("quality_alert_step_timestamp_seconds")) == {f"model={model}" for model in models}

@@ -15,6 +15,7 @@ from streams.alerts.watching.gates import Gates
 from streams.alerts.watching.retraining import Around, Retraining
 from streams.alerts.watching.roster import Roster
 from streams.alerts.watching.said import Said, identity
+from streams.alerts.watching.standing import Standing
 from streams.alerts.watching.thresholds import judge_settled, judge_steps
 from streams.alerts.watching.wanted import Asked, segment_of
 from streams.quality.listener import Settled
@@ -72,6 +73,11 @@ class Asking:
             one = Said("retrain", rule.name, labels, answer.judgement, rule.about, answer.refuted)
             said.append((one, answer.ending))
         return said
+
+    def standing(self) -> Iterator[Standing]:
+        """How the error budgets of whole versions stand."""
+        for _, watch in sorted(self._budgets.items()):
+            yield from watch.standing(self._before(watch.series))
 
     def take_rows(self) -> list[OutputRow]:
         """Rows besides those of alerts: of gates."""

@@ -1,6 +1,6 @@
 """One error budget of one series at work: what it says at each step, and what it remembers between them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,15 +9,16 @@ from streams.alerts.budget.attribution import burns, shares
 from streams.alerts.budget.codes import BREACH
 from streams.alerts.budget.dispersion import GUARD_MS, SPAN_MS, Flags, Floats, Ints, design_effect
 from streams.alerts.budget.judge import judge_budget
-from streams.alerts.budget.period import Period, budget_left
+from streams.alerts.budget.period import Period, budget_left, exhaustion_ms
 from streams.alerts.budget.tail import binomial_tail
-from streams.alerts.budget.tiers import miss_limit
+from streams.alerts.budget.tiers import burn_threshold, miss_limit
 from streams.alerts.evidence.series import Counts, Hours, Series
 from streams.alerts.instance import Instance, Phase
 from streams.alerts.missing import is_ready
 from streams.alerts.rules.model import HOUR, Slo, selects
 from streams.alerts.verdict import Evidence
 from streams.alerts.watching.said import Said, identity
+from streams.alerts.watching.standing import Standing, TierBurn
 from streams.ledger.spec import NO_TIME
 
 
@@ -94,6 +95,28 @@ class BudgetWatch:
                 found.append(Left(name, budget.remaining, int(period.n[c]), int(period.bad[c]), of))
         return sorted(found)
 
+    def standing(self, before: Series | None) -> Iterator[Standing]:
+        """How it stands for each class that had an event in the period; nothing in a segment or before any event."""
+        slo, series = self.slo, self.series
+        if series.segment is not None or not series.classes:
+            return
+        period = self._period(before)
+        counts = [(tier, self._counts(tier.long_ms), self._counts(tier.short_ms)) for tier in slo.tiers]
+        for c in np.flatnonzero(period.n).tolist():
+            name = series.classes[c]
+            if not selects(self._named, name):
+                continue
+            target = slo.target_of(name)
+            tiers = tuple(
+                TierBurn(tier.name, _burn(long, c, target), _burn(short, c, target), burn_threshold(tier, target))
+                for tier, long, short in counts
+            )
+            remaining = budget_left(period, c, target, slo.period_ms).remaining
+            burn = tiers[0].long if tiers else None
+            lasts = None if remaining is None or burn is None else exhaustion_ms(slo.period_ms, remaining, burn)
+            exhaustion_s = None if lasts is None else lasts / 1000
+            yield Standing(slo.name, series.model, series.version, name, target, remaining, exhaustion_s, tiers)
+
     def dump(self) -> list[object]:
         """What was looked at in this hour."""
         return [self._hour, self._deff.tobytes()]
@@ -160,4 +183,9 @@ class BudgetWatch:
         if not n or bad <= miss_limit(tier, target) * n:
             return True
         deff = float(self._deff[c])
-        return bool(binomial_tail(np.floor(bad / deff), np.floor(n / deff), 1 - target) > tier.alpha)
+        return bool(binomial_tail(bad / deff, n / deff, 1 - target) > tier.alpha)
+
+
+def _burn(counts: tuple[Ints, Ints], c: int, target: float) -> float | None:
+    n, bad = int(counts[0][c]), int(counts[1][c])
+    return bad / n / (1 - target) if n else None

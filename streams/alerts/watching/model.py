@@ -13,6 +13,7 @@ from streams.alerts.rules.model import Mute, RuleSet
 from streams.alerts.watching.asking import Asking
 from streams.alerts.watching.grouped import Grouped
 from streams.alerts.watching.roster import Roster
+from streams.alerts.watching.standing import Standing
 from streams.alerts.watching.wanted import Asked
 from streams.ledger.spec import NO_TIME
 from streams.quality.counts.names import Names
@@ -83,6 +84,10 @@ class ModelWatch:
     def trained(self, request: str, became: str) -> None:
         """The trainer says what became of a request to retrain."""
         self._asking.trained(request, became)
+
+    def standing(self) -> Iterator[Standing]:
+        """How error budgets stand at the newest step."""
+        return self._asking.standing()
 
     def dump(self) -> dict[str, object]:
         """Everything but the rules, of plain values; for `load`."""

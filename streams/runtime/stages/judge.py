@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from streams.alerts.judge import AlertingJudge
+from streams.alerts.rows import ALERTS
 from streams.ledger.gap import GapError
 from streams.quality.rows import OutputRow
 from streams.runtime.checkpoints.kept import MOVED_KEPT_S, Checkpoints, Kept
@@ -245,6 +246,9 @@ class JudgeStage:
         if self._quality is not None:
             for row in rows.values():
                 self._quality.take(row.stream, row.value, partition)
+            if any(row.stream == ALERTS for row in rows.values()):  # a step was judged
+                for standing in part.judge.standing():
+                    self._quality.take_slo(standing, partition)
             if not part.ready:  # it went away meanwhile
                 self._quality.drop_partition(partition)
 

@@ -12,10 +12,10 @@ import pytest
 from streams.alerts.instance import Change, Instance, Phase, Transition, fingerprint, labels_of
 from streams.alerts.rows import Context, alert_row, mute_row, pulse_row
 from streams.alerts.rules.model import Mute, Severity, Weekly
+from streams.alerts.watching.standing import Standing, TierBurn
 from streams.ledger.times import rfc3339
 from streams.quality.rows import OutputRow
 from streams.quality.spec import QualitySpec, parse_window
-from streams.runtime.quality_alert_series import SloNow, TierBurn
 from streams.runtime.quality_metrics import DELAY_BUCKETS_S, QualityMetrics
 from streams.runtime.quality_series import BY_NAME, SERIES, Name
 from streams.runtime.telemetry import METRICS, Telemetry
@@ -281,7 +281,7 @@ def test_only_the_newest_versions_are_shown_and_silent_ones_are_dropped(metrics:
     for version in ("1", "2", "3"):
         rows.window(0, version)
         rows.cls(0, "spam", (3, 1, 0), version)
-        metrics.take_slo(SloNow("recall", "m", version, "spam", 0.9, 0.5, None, ()))
+        metrics.take_slo(Standing("recall", "m", version, "spam", 0.9, 0.5, None, ()))
     assert {text[-12:] for text in of("quality_window_end_timestamp_seconds", metrics)} == {'",window="1h"'[-12:]}
     for name in ("quality_window_end_timestamp_seconds", "quality_recall_ratio", "quality_slo_target_ratio"):
         assert len(of(name, metrics)) == 2
@@ -361,7 +361,7 @@ def test_mutes_with_an_end_are_shown(metrics: QualityMetrics) -> None:
 
 def test_a_budget_replaces_what_was_shown_of_it(metrics: QualityMetrics) -> None:
     fast, slow = TierBurn("fast", 4.0, None, 3.7), TierBurn("slow", 1.0, 1.5, 1.45)
-    metrics.take_slo(SloNow("recall", "m", "1", "spam", 0.9, 0.25, 3_600.0, (fast, slow)))
+    metrics.take_slo(Standing("recall", "m", "1", "spam", 0.9, 0.25, 3_600.0, (fast, slow)))
     budget = 'class="spam",model="m",slo="recall",{}version="1"'
     assert of("quality_slo_burn_rate", metrics) == {
         budget.format('span="long",tier="fast",').replace('slo="recall",span', 'slo="recall",span'): 4.0,
@@ -370,7 +370,7 @@ def test_a_budget_replaces_what_was_shown_of_it(metrics: QualityMetrics) -> None
     }
     assert of("quality_slo_burn_threshold", metrics)[budget.format('tier="fast",')] == 3.7
     assert of("quality_slo_error_budget_remaining_ratio", metrics) == {budget.format(""): 0.25}
-    metrics.take_slo(SloNow("recall", "m", "1", "spam", 0.9, None, None, (slow,)))
+    metrics.take_slo(Standing("recall", "m", "1", "spam", 0.9, None, None, (slow,)))
     assert len(of("quality_slo_burn_rate", metrics)) == 2
     assert of("quality_slo_budget_exhaustion_seconds", metrics) == {}
 
