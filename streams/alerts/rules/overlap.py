@@ -9,7 +9,7 @@ from itertools import product
 from math import inf
 from typing import NamedTuple
 
-from streams.alerts.rules.model import AllOf, Comparison, Condition, Op
+from streams.alerts.rules.model import AllOf, AnyOf, Comparison, Condition, Op
 
 _CHAIN = ("lower99", "lower95", "value", "upper95", "upper99")
 """Each is at most the next, whatever the interval."""
@@ -44,9 +44,13 @@ def can_both_hold(one: Condition, other: Condition) -> bool:
     return any(_is_possible(first + second) for first, second in product(list(_ways(one)), list(_ways(other))))
 
 
-def can_hold(condition: Condition) -> bool:
-    """Whether there are numbers for which it holds."""
-    return any(_is_possible(way) for way in _ways(condition))
+def negated(condition: Condition) -> Condition:
+    """What holds when a condition does not."""
+    if isinstance(condition, Comparison):
+        op = {Op.LT: Op.GE, Op.LE: Op.GT, Op.GT: Op.LE, Op.GE: Op.LT}[condition.op]
+        return Comparison(condition.subject, op, condition.number, condition.argument)
+    terms = tuple(negated(term) for term in condition.terms)
+    return AnyOf(terms) if isinstance(condition, AllOf) else AllOf(terms)
 
 
 def _ways(condition: Condition) -> Iterator[tuple[Comparison, ...]]:

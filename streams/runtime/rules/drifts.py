@@ -2,7 +2,7 @@
 
 from streams.alerts.rules.conditions import OF_ROLLUPS, ConditionError, parse_condition, written
 from streams.alerts.rules.model import AllOf, Comparison, Condition, DriftRule, Op, Rollup
-from streams.alerts.rules.overlap import can_both_hold, can_hold
+from streams.alerts.rules.overlap import can_both_hold
 from streams.quality.drift.finding import Kind
 from streams.quality.measures.label_quality import RateKind
 from streams.runtime.config.problems import closest
@@ -15,6 +15,7 @@ from streams.runtime.rules.values import names_in
 DRIFT_KINDS = (*(kind.value for kind in Kind), *(kind.value for kind in RateKind))
 """Every kind of drift row."""
 
+_POSSIBLE = AllOf((Comparison("firing_share", Op.LE, 1.0), *(Comparison(name, Op.GE, 0.0) for name in OF_ROLLUPS)))
 _NOTHING_FIRES = AllOf(tuple(Comparison(name, op, 0.0) for name in OF_ROLLUPS for op in (Op.GE, Op.LE)))
 
 
@@ -82,7 +83,7 @@ def _condition(scope: Scope, read: Read, text: str) -> Condition | None:
     except ConditionError as error:
         scope.tell(RuleCode.CONDITION, path, f'"{text[:60]}" cannot be read: {error}.')
         return None
-    if not can_hold(condition):
+    if not can_both_hold(condition, _POSSIBLE):
         scope.tell(RuleCode.CONDITION, path, f"{written(condition)} can never hold. Mend its numbers.")
     elif can_both_hold(condition, _NOTHING_FIRES):
         told = f"{written(condition)} holds while nothing fires. Ask for some, such as firing_classes >= 3."

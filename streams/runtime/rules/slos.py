@@ -25,6 +25,8 @@ def compile_slo(scope: Scope, read: Read) -> Slo:
     path = read.path
     scope.classes(table.model, table.class_target, (*path, "class_target"))
     tiers = _tiers(scope, read, table, period_ms)
+    no_data = scope.no_data(read, table.no_data)
+    severities = [tier.severity for tier in tiers] + ([no_data.severity] if no_data else [])
     return Slo(
         name=table.name,
         match=scope.match(path, patterns),
@@ -37,8 +39,8 @@ def compile_slo(scope: Scope, read: Read) -> Slo:
         min_n=table.min_n,
         min_bad=table.min_bad,
         ready=scope.ready(table.ready),
-        no_data=scope.no_data(read, table.no_data),
-        about=scope.about(read, [tier.severity for tier in tiers]),
+        no_data=no_data,
+        about=scope.about(read, severities),
     )
 
 

@@ -3,8 +3,8 @@
 from math import inf
 
 from streams.alerts.rules.conditions import ConditionError, comparisons, parse_condition, written
-from streams.alerts.rules.model import Comparison, Condition, Op, Rule
-from streams.alerts.rules.overlap import can_both_hold, can_hold
+from streams.alerts.rules.model import AllOf, Comparison, Condition, Op, Rule
+from streams.alerts.rules.overlap import can_both_hold, negated
 from streams.quality.spec import format_length
 from streams.runtime.config.durations import format_duration
 from streams.runtime.config.lines import KeyPath
@@ -43,6 +43,7 @@ def compile_rule(scope: Scope, read: Read) -> Rule | None:
         scope.tell(RuleCode.GROUPING, (*path, "match"), text)
     _excludes(scope, path, fire, resolve)
     _reaches(scope, (*path, "window"), window_ms, fire, resolve)
+    no_data = scope.no_data(read, table.no_data) if table.no_data or scope.says_no_data else None
     rule = Rule(
         name=table.name,
         metric=table.metric,
@@ -58,9 +59,9 @@ def compile_rule(scope: Scope, read: Read) -> Rule | None:
         pending_ttl_ms=scope.of_steps(table.pending_ttl_ms, (*path, "pending_ttl")),
         severity=table.severity,
         ready=scope.ready(table.ready),
-        no_data=scope.no_data(read, table.no_data) if table.no_data or scope.says_no_data else None,
+        no_data=no_data,
         inhibits=table.inhibits,
-        about=scope.about(read, [table.severity]),
+        about=scope.about(read, [table.severity, *([no_data.severity] if no_data else [])]),
     )
     return rule if metric is not None and fire is not None else None
 
@@ -90,17 +91,26 @@ def _condition(scope: Scope, path: KeyPath, text: str, metric: Metric | None) ->
     except ConditionError as error:
         scope.tell(RuleCode.CONDITION, path, f'"{text[:60]}" cannot be read: {error}.')
         return None
-    if not can_hold(condition):
-        scope.tell(RuleCode.CONDITION, path, f"{written(condition)} can never hold. Mend its numbers.")
-    if metric is None:
+    impossible = [comparison for comparison in comparisons(condition) if _is_beyond(scope, path, comparison, known)]
+    possible = _within(known)
+    if impossible:
         return condition
-    for comparison in comparisons(condition):
-        _possible(scope, path, comparison, metric)
+    if not can_both_hold(condition, possible):
+        scope.tell(RuleCode.CONDITION, path, f"{written(condition)} can never hold. Mend its numbers.")
+    elif not can_both_hold(negated(condition), possible):
+        scope.tell(RuleCode.CONDITION, path, f"{written(condition)} always holds. Mend its numbers.")
     return condition
 
 
-def _possible(scope: Scope, path: KeyPath, comparison: Comparison, metric: Metric) -> None:
-    """A number beyond those that there are makes a condition that always holds, or never: mostly a percentage."""
+def _within(metric: Metric) -> Condition:
+    """The numbers that there are."""
+    least = [Comparison(name, Op.GE, 0.0) for name in (*_SHARES, "support")]
+    most = [Comparison(name, Op.LE, metric.high) for name in _SHARES] if metric.high is not None else []
+    return AllOf((*least, *most))
+
+
+def _is_beyond(scope: Scope, path: KeyPath, comparison: Comparison, metric: Metric) -> bool:
+    """Whether a number is beyond those that there are: mostly a percentage."""
     name, number = comparison.subject, comparison.number
     told = "delta(baseline)" if name == "delta" else name
     if name == "support" or (name in _SHARES and metric.high is None):
@@ -108,10 +118,11 @@ def _possible(scope: Scope, path: KeyPath, comparison: Comparison, metric: Metri
     else:
         least, most = -1.0 if name == "delta" else 0.0, 1.0
     if least <= number <= most:
-        return
+        return False
     within = f"within {least:g} and {most:g}" if most < inf else f"at least {least:g}"
     hint = f" For {number:g} percent write {number / 100:g}." if number > most else ""
     scope.tell(RuleCode.CONDITION, path, f"{told} is {within}, and {number:g} is not.{hint}")
+    return True
 
 
 def _suits(scope: Scope, read: Read, table: RuleTable, metric: Metric, by: tuple[str, ...]) -> None:

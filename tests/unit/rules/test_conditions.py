@@ -13,7 +13,7 @@ from streams.alerts.rules.conditions import (
     written,
 )
 from streams.alerts.rules.model import AllOf, AnyOf, Comparison, Condition, Op
-from streams.alerts.rules.overlap import can_both_hold, can_hold
+from streams.alerts.rules.overlap import can_both_hold, negated
 
 LISTED = "value, lower95, upper95, lower99, upper99, delta(baseline), support"
 
@@ -127,10 +127,15 @@ def test_conditions_that_can_hold_together_are_found(fire: str, resolve: str, to
     assert can_both_hold(other, one) is together
 
 
-def test_a_condition_that_contradicts_itself_can_never_hold() -> None:
-    assert can_hold(parse_condition("value > 0.2 and value < 0.3", OF_RULES))
-    assert not can_hold(parse_condition("value > 0.3 and value < 0.2", OF_RULES))
-    assert not can_hold(parse_condition("lower95 > 0.3 and value <= 0.3", OF_RULES))
+def test_a_condition_that_contradicts_itself_cannot_hold_with_anything() -> None:
+    for text, possible in [
+        ("value > 0.2 and value < 0.3", True),
+        ("value > 0.3 and value < 0.2", False),
+        ("lower95 > 0.3 and value <= 0.3", False),
+    ]:
+        condition = parse_condition(text, OF_RULES)
+        assert can_both_hold(condition, condition) is possible
+        assert not can_both_hold(condition, negated(condition))
 
 
 def test_the_reasoning_agrees_with_numbers() -> None:

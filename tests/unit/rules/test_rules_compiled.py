@@ -1,5 +1,6 @@
 """What the text of rules becomes: the reference's example, defaults, patterns, runbooks, aliases, hashes."""
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -189,6 +190,14 @@ def test_the_rules_that_come_with_a_job_suit_any_job(windows: str) -> None:
 def test_the_copy_in_deploy_says_the_same() -> None:
     job = load(None, {})
     assert load_rules(ROOT / "deploy" / "rules.toml", job).rules == load_rules(None, job).rules
+
+
+def test_the_examples_in_deploy_can_be_used() -> None:
+    text = (ROOT / "deploy" / "rules.toml").read_text()
+    used = "\n".join(re.sub(r"^#(?=[^ #])", "", line) for line in text.splitlines() if not re.match(r"^# |^#$", line))
+    rules = parse_rules(used, "deploy/rules.toml", load(None, {})).rules
+    for kind in (rules.slos, rules.rules, rules.drifts, rules.rollups, rules.canaries, rules.mutes, rules.retrains):
+        assert kind
 
 
 def test_a_job_names_its_rules_beside_its_own_file(tmp_path: Path) -> None:
