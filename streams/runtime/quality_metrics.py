@@ -219,6 +219,8 @@ class QualityMetrics(Collector):
 
     def _seen(self, model: str, version: str, end: int) -> None:
         versions = self._versions.setdefault(model, {})
+        if versions.get(version, NEVER) >= end:
+            return  # by far the usual case
         before = self._shown(model)
         versions[version] = max(end, versions.get(version, end))
         if len(versions) > _MOST_VERSIONS:

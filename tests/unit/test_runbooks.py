@@ -21,7 +21,7 @@ PAGES = {path.stem: path.read_text() for path in sorted(FOLDER.glob("*.md")) if 
 OPERATIONS = {"RestoreFromBackup", "ReplayAndBackfill", "RetireVersion"}
 """Runbooks of what is done on purpose: no alert leads to them."""
 
-COMING = {"explain", "mute"}
+COMING = {"mute"}
 """Commands that are not there yet; once they are, their options are checked like those of others."""
 
 QUESTIONS = [
