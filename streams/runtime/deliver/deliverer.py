@@ -96,6 +96,7 @@ class Deliverer:
             "deliver", [config.topic("alerts")], f"{config.name}-deliver", self, config.client,
             deliver=self._inbox.put, fail=self.fail, clock_ms=wall_ms, log=self._log, limits=LOG_LIMITS, at_end=True,
             read_committed=not self._embedded, protocol=config.group_protocol,
+            instance_id=f"{config.static_member}-deliver" if config.static_member else None,
         )  # fmt: skip
         for mailbox in self._mailboxes.values():
             mailbox.start()
