@@ -99,7 +99,11 @@ class LedgerSpec:
 
     def tallies_partition(self, group: Group) -> int:
         """Which tallies partition judges a group: by its model, so that versions can be compared in one place."""
+        return self.judge_of(group.model)
+
+    def judge_of(self, model: str) -> int:
+        """Which tallies partition judges a model."""
         digest = 2166136261
-        for byte in group.model.encode():
+        for byte in model.encode():
             digest = (digest ^ byte) * 16777619 & 0xFFFFFFFF
         return digest % self.tallies_partitions

@@ -90,6 +90,11 @@ class AlertsBoard:
                 return body_of(row, self._lag_s(row["model"]))
             return unseen_body(name, self._terms(name), candidate, baseline)
 
+    def gate_rows(self) -> Sequence[Row]:
+        """The newest row of each gate and pair of versions."""
+        with self._lock:
+            return list(self._gates.values())
+
     # ------------------------------------------------------------------ alerts
 
     def alerts(self) -> Sequence[Row]:

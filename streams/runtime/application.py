@@ -77,7 +77,7 @@ class Application:
             web_port=config.run.http_port,
             datadir=self._folder,
         )
-        board = AlertsBoard(lambda: config.alerts.rules.canaries, wall_ms)
+        self.board = board = AlertsBoard(lambda: config.alerts.rules.canaries, wall_ms)
         self._alerts = AlertsView.of(config, board, cast("Log", logger("alerts")))
         mount(self._app, health, metrics, CONTENT_TYPE, [*gate_routes(board), *alert_routes(board), *routes])
         self._channels: dict[str, Any] = {}

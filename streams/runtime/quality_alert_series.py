@@ -19,6 +19,8 @@ READ = frozenset({
 })  # fmt: skip
 """The schemas of the rows that are read."""
 
+_MOST_HEARD = 100_000
+
 OF_SLO = (Name.SLO_TARGET, Name.SLO_BURN, Name.SLO_THRESHOLD, Name.SLO_REMAINING, Name.SLO_EXHAUSTION)
 """The names whose labels begin with budget, model, version and class."""
 
@@ -31,10 +33,13 @@ class AlertSeries:
         self._store, self._max = store, max_alerts
         self._alerts: dict[str, tuple[Labels, Labels]] = {}  # labels of what is shown, by fingerprint
         self._slos: dict[Labels, set[tuple[Name, Labels]]] = {}  # what is shown of each budget
+        self._heard: set[str] = set()  # alerts and gates that were taken, whatever became of them
         self._gates: dict[Labels, tuple[str, int]] = {}  # model and newest step
 
     def take(self, schema: str, row: Row) -> None:
         """One row, by the name of its schema; others pass."""
+        if schema in {"quality.alert.v1", "quality.gate.v1"} and len(self._heard) < _MOST_HEARD:
+            self._heard.add(_name(row))
         if schema == "quality.alert.v1":
             self._alert(row)
         elif schema == "quality.alert_log.v1":
@@ -46,6 +51,12 @@ class AlertSeries:
                 self._store.set(name, (row["name"],), None if row[field] is None else moment_ms(row[field]) / 1000)
         elif schema == "quality.gate.v1":
             self._gate(row)
+
+    def remember(self, row: Row) -> None:
+        """A row from before: shown unless something newer was taken of the same alert or gate."""
+        schema = str(row.get("schema", ""))
+        if schema in {"quality.alert.v1", "quality.gate.v1"} and _name(row) not in self._heard:
+            self.take(schema, row)
 
     def take_slo(self, now: Standing) -> None:
         """How an error budget stands; replaces what was shown of it."""
@@ -68,6 +79,7 @@ class AlertSeries:
 
     def drop_model(self, model: str) -> None:
         """Nothing is known here of the alerts of a model any more; their series are dropped by its name."""
+        self._heard.clear()  # other models' alerts are not remembered anew as long as they stay
         self._alerts = {fingerprint: labels for fingerprint, labels in self._alerts.items() if labels[0][1] != model}
         for key in [key for key, (of, _) in self._gates.items() if of == model]:
             self._forget_gate(key)
@@ -110,3 +122,8 @@ class AlertSeries:
         del self._gates[key]
         for name in _OF_GATE:
             self._store.set(name, key, None)
+
+
+def _name(row: Row) -> str:
+    """What an alert or a gate is known by."""
+    return str(row.get("fingerprint") or (row["gate"], row["candidate"], row["baseline"]))

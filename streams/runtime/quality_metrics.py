@@ -8,7 +8,7 @@ is everything of a partition that moves to another worker. Safe from any thread.
 
 import threading
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import Any
 
@@ -102,6 +102,13 @@ class QualityMetrics(Collector):
                 self._audit(row)
             else:
                 self._alerts.take(schema, row)
+
+    def remember(self, rows: Iterable[Row], partition: int = 0) -> None:
+        """Alerts and gates as they stood before this worker had a partition, unless something newer was taken."""
+        with self._lock:
+            for row in rows:
+                self._models.setdefault(partition, set()).add(row["model"])
+                self._alerts.remember(row)
 
     def take_slo(self, now: Standing, partition: int = 0) -> None:
         """How an error budget of a class stands: replaces what was shown of it."""

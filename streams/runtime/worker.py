@@ -32,6 +32,7 @@ from streams.runtime.lifeline import watch
 from streams.runtime.logs import logger, report
 from streams.runtime.orders import give
 from streams.runtime.pin import ensure_pinned
+from streams.runtime.quality_memory import QualityMemory
 from streams.runtime.quality_metrics import QualityMetrics
 from streams.runtime.stages.intake import IntakeStage
 from streams.runtime.stages.join import JoinStage
@@ -185,6 +186,7 @@ class Worker:
     def _connect(self, application: Application) -> None:
         """The sources, each feeding its stage's channel from its own thread."""
         config = self.config
+        self._memory = QualityMemory(self.quality, application.board, config.ledger.judge_of)
         stages: list[tuple[str, IntakeStage | JoinStage | JudgeStage, list[str]]] = [
             ("intake", self._intake, self._intake.topics),
             ("join", self._join, [config.topic("ledger")]),
@@ -267,6 +269,7 @@ class Worker:
             if self._tallies.has_room() and self._rows.has_room():
                 self._join.flush_idle()
             self._judge.forget_moved()
+            self._memory.look([partition for _, partition in self._sources[2].assigned()])
 
     async def _look_at_topics(self) -> None:
         while not self._draining:

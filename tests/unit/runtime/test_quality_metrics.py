@@ -16,6 +16,7 @@ from streams.alerts.watching.standing import Standing, TierBurn
 from streams.ledger.times import rfc3339
 from streams.quality.rows import OutputRow
 from streams.quality.spec import QualitySpec, parse_window
+from streams.runtime.quality_memory import QualityMemory
 from streams.runtime.quality_metrics import DELAY_BUCKETS_S, QualityMetrics
 from streams.runtime.quality_series import BY_NAME, SERIES, Name
 from streams.runtime.telemetry import METRICS, Telemetry
@@ -411,3 +412,43 @@ def test_the_join_is_shown_from_its_audits_and_dropped_with_its_partition(metric
     metrics.drop_ledger_partition(3)
     assert not any('partition="3"' in name for name in shown(metrics))
     assert any('partition="4"' in name for name in shown(metrics))
+
+
+class Board:
+    """What a worker has read of the topics of alerts and gates."""
+
+    def __init__(self, *rows: dict[str, Any]) -> None:
+        self.rows = rows
+        self.why: str | None = "it is being read"
+
+    def reading(self) -> str | None:
+        return self.why
+
+    def alerts(self) -> list[dict[str, Any]]:
+        return [row for row in self.rows if "fingerprint" in row]
+
+    def gate_rows(self) -> list[dict[str, Any]]:
+        return [row for row in self.rows if "gate" in row]
+
+
+def test_what_stood_is_shown_at_once_where_its_partition_comes_to(metrics: QualityMetrics) -> None:
+    spam, ham = (labels_of(model="m", version="1", **{"class": name}) for name in ("spam", "ham"))
+    other = state(labels_of(model="other"))
+    board = Board(state(spam), state(ham), other, gate("2", "pass"))
+    memory = QualityMemory(metrics, board, lambda model: 0 if model == "m" else 1)
+    memory.look([0])
+    assert shown(metrics) == {}
+    board.why = None
+    metrics.take("alerts", state(ham, Phase.INACTIVE), 0)  # newer than what the board has
+    memory.look([0])
+    assert len(of("quality_alert_phase", metrics)) == 1
+    assert 'class="spam"' in str(of("quality_alert_phase", metrics))
+    assert len(of("quality_canary_verdict", metrics)) == 1
+    metrics.take("alerts", state(spam, Phase.INACTIVE), 0)
+    memory.look([0])
+    assert of("quality_alert_phase", metrics) == {}
+    metrics.drop_partition(0)
+    memory.look([1])
+    assert 'model="other"' in str(of("quality_alert_phase", metrics))
+    memory.look([0, 1])
+    assert len(of("quality_alert_phase", metrics)) == 3
