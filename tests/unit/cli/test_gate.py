@@ -94,9 +94,9 @@ def test_only_the_newest_rows_of_the_smallest_tumbling_windows_of_everything_cou
         row("42", 0, "fraud", (10**6, 0), window="24h/1h"),
         row("42", 0, "fraud", (10**6, 0), window="decayed-6h", window_start=None),
         row("42", 0, "fraud", (10**6, 0), window="7d", window_end=rfc3339(START + 7 * DAY)),
-        row("42", 0, "fraud", (10**6, 0), revision=0),
         row("42", 0, "fraud", (10**6, 0), model="other"),
         row("42", 0, "fraud", (2000, 1800), revision=2),
+        row("42", 0, "fraud", (10**6, 0), revision=0),
     ]
     ask("--json", "--replay", history(tmp_path, {"41": FULL, "42": FULL}, *noise))
     body = json.loads(capsys.readouterr().out)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from streams.alerts.evidence.ring import HITS, OF_CLASS, PREDICTED, SUPPORT, Ring, Windows
-from streams.alerts.evidence.series import Series
+from streams.alerts.evidence.series import Hours, Series
 from streams.alerts.gate.arms import GateState, gate_judgement, gate_labels, judge_gate
 from streams.alerts.gate.body import GateResult
+from streams.alerts.gate.evaluation import judge_history
 from streams.alerts.rules.model import DAY, HOUR, MINUTE, Canary, Severity
 from streams.alerts.verdict import Verdict
 
@@ -89,6 +90,7 @@ def test_a_pass_stands_with_the_body_of_its_step_and_is_told_once() -> None:
     assert all(r.body == decided[0].body for r in decided)
     assert [r.is_new for r in decided] == [True, *[False] * (len(decided) - 1)]
     assert all(r.is_new for r in results if r.verdict == "inconclusive")
+    assert (decided[-1].t, decided[-1].settled_at) == (decided[0].t, decided[0].t + 30 * MINUTE)
 
 
 def test_a_candidate_that_passed_and_gets_worse_fails_for_good() -> None:
@@ -216,6 +218,16 @@ def test_another_question_is_another_gate() -> None:
     assert not race.hour(BAD, GOOD).is_new
 
 
+def test_another_question_is_asked_of_the_same_events() -> None:
+    race = Race(canary(margin=0.001, max_duration_ms=12 * HOUR))
+    list(race.hours(24, GOOD, GOOD))
+    race.canary = canary(margin=0.002, max_duration_ms=12 * HOUR)
+    result = race.judge()
+    assert result.is_new
+    assert [c["n"] for c in result.body["classes"]] == [1200, 12000]
+    assert result.body["reason"].startswith("not decided within 12 h")
+
+
 def test_one_planned_look_says_nothing_before_and_once_then() -> None:
     race = Race(canary(test="fixed", max_duration_ms=8 * HOUR))
     results = list(race.hours(12, BAD, GOOD))
@@ -276,3 +288,14 @@ def test_differences_that_vary_between_hours_make_it_slower_to_decide() -> None:
     assert last.verdict == "pass"
     assert moved.body["delta"] == 0.0
     assert moved.verdict == "inconclusive"
+
+
+@pytest.mark.parametrize(("test", "bound"), [("fixed", 1.645), ("obf:5", 1.740)])
+def test_a_history_that_is_over_is_looked_at_for_the_last_time(test: str, bound: float) -> None:
+    n = np.array([[3000]])
+    counts = Hours(np.array([0]), n, n - 300, n, n)
+    result = judge_history(canary(test=test), ("42", "41"), (["a"], counts), (["a"], counts), DAY)
+    share = 2701 / 3002
+    error = (2 * share * (1 - share) / 3000) ** 0.5
+    assert result.body["lower"] == pytest.approx(-bound * error, rel=1e-3)
+    assert (result.t, result.body["window"]["to"]) == (DAY, "1970-01-02T00:00:00.000Z")

@@ -62,6 +62,13 @@ def test_a_class_that_is_far_worse_vetoes_a_mean_that_is_not() -> None:
     assert result.verdict is GateVerdict.FAIL
 
 
+def test_a_class_is_looked_at_with_its_share_of_alpha() -> None:
+    result = of([(800, 1000)] * 5, [(850, 1000)] * 5)
+    variance = 1651 / 2002 * (1 - 1651 / 2002) * 2 / 1000
+    bound = mixture_bound(variance, 0.05 / 5) * variance**0.5
+    assert [c.upper for c in result.classes] == pytest.approx([-0.05 + bound] * 5)
+
+
 def test_a_class_must_be_worse_by_its_own_margin_to_veto() -> None:
     counts, base = [(90_000, 100_000), (95_000, 100_000)], [(94_000, 100_000), (95_000, 100_000)]
     assert not of(counts, base).classes[0].veto
@@ -125,11 +132,12 @@ def test_pairs_need_fewer_events_than_arms() -> None:
 
 
 def test_the_variance_of_pairs_is_that_of_the_design() -> None:
-    b, g, n = 4_000, 9_000, 100_000
+    b, g, n = 4_000, 29_000, 100_000
     result = shadow((n - b - g, g, b, 0))
     assert result.lower is not None
     variance = (b + g - (b - g) ** 2 / n) / n**2
-    assert result.lower == pytest.approx((g - b) / n - mixture_bound(variance, 0.05) * variance**0.5, rel=0.01)
+    assert result.delta == (g - b) / n
+    assert result.delta - result.lower == pytest.approx(mixture_bound(variance, 0.05) * variance**0.5, rel=0.001)
 
 
 def test_pairs_that_never_differ_are_not_taken_for_certain() -> None:
