@@ -28,7 +28,7 @@ class GateBoard(Protocol):
 
 
 def gate_routes(board: GateBoard) -> list[Route]:
-    """GET the gates, and what one says; POST whether to promote (200 iff pass) or to roll back (200 iff fail), else 409."""
+    """GET the gates, and what one says; POST whether to promote (200 iff pass) or roll back (200 iff fail), or 409."""
     return [
         Route("GET", "/v1/gates", lambda asked: _gates(board, asked)),
         Route("GET", "/v1/gates/{gate}", lambda asked: _verdict(board, asked)),
