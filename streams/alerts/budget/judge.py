@@ -118,11 +118,8 @@ class _Look:
         self._aged, self._period_of = aged, period_of
         self._period: Period | None = None
         self._shares: dict[int, Floats | None] = {}
-        self._own = (
-            [(c, t) for c, name in enumerate(classes) if (t := slo.target_of(name)) != slo.target]
-            if (slo.class_target)
-            else []
-        )
+        own = dict(slo.class_target)
+        self._own = [(c, own[name]) for c, name in enumerate(classes) if name in own] if own else []
         self.targets = self._by_class(slo.target, self._own)
         self._counts_of = counts_of
         self._tails: dict[int, Tail] = {}

@@ -1,8 +1,12 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from streams.alerts.budget.tiers import CANONICAL, burn_of_drop, burn_threshold, floor_of, miss_limit, window_lengths
 from streams.alerts.rules.model import AUTO_TIERS, DAY, HOUR, MINUTE, Severity, Slo, Tier
 
+PAGE = (Path(__file__).parents[4] / "docs" / "budgets.md").read_text(encoding="utf-8")
 BY_NAME = {tier.name: tier for tier in AUTO_TIERS}
 SHOWN = [BY_NAME[name] for name in ("fast", "medium", "slow", "long")]
 
@@ -45,3 +49,20 @@ def test_every_window_is_looked_at_once() -> None:
     minutes = [ms // MINUTE for ms in window_lengths(slo)]
     assert minutes == [5, 10, 30, 60, 120, 360, 1440, 4320]
     assert max(window_lengths(slo)) == 3 * DAY
+
+
+def test_the_page_has_the_tiers_as_they_are() -> None:
+    rows = re.findall(r"^\| (\w+) \| (page|ticket) \| (.+) \|$", PAGE, re.MULTILINE)
+    assert [(name, severity) for name, severity, _ in rows] == [(tier.name, tier.severity) for tier in AUTO_TIERS]
+    for (*_, text), tier in zip(rows, AUTO_TIERS, strict=True):
+        windows, drop, *burns, alpha = text.split(" | ")
+        lengths = re.findall(r"(\d+) ([mhd])", windows)
+        assert [int(n) * {"m": MINUTE, "h": HOUR, "d": DAY}[unit] for n, unit in lengths] == [
+            tier.long_ms,
+            tier.short_ms,
+        ]
+        assert float(drop.removesuffix(" %")) / 100 == tier.drop
+        assert [float(burn) for burn in burns] == pytest.approx(
+            [burn_threshold(tier, target) for target in (0.7, 0.8, 0.9, 0.95, 0.97, 0.99)], abs=0.006
+        )
+        assert float(alpha) == tier.alpha
