@@ -123,9 +123,9 @@ def folder(tmp_path: Path) -> Path:
     path = tmp_path / "counted"
     path.mkdir()
     classes = [row(w, cls, support=n) for w in range(10) for cls, n in (("rare", w % 2), ("often", 50))]
-    classes += [row(0, "often", support=1, revision=6), row(0, "often", support=500, segment="a=b")]
+    classes += [row(0, "rare", support=1, revision=6), row(0, "often", support=500, segment="a=b")]
     classes += [row(0, "often", support=500, view="label_time"), row(0, "often", support=900, window="24h")]
-    classes += [row(w, "often", support=100, model_version="2") for w in range(2)]
+    classes += [row(w, "often", support=n, model_version=v) for v, n in (("2", 100), ("3", 20)) for w in range(2)]
     (path / "classes.jsonl").write_text("".join(classes))
     windows = [row(w, label_delay_p50_s=s) for w, s in enumerate([7200.0, None, 3600.0, 1.0])]
     (path / "windows.jsonl").write_text("".join(windows))
@@ -134,7 +134,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_rates_are_those_of_the_newest_rows_of_the_shortest_windows(folder: Path) -> None:
     rates = read_rates(folder)
-    assert rates.models == {"m": ModelRates(("1", "2"), {"often": 100.0, "rare": 0.5}, 3600.0)}
+    assert rates.models == {"m": ModelRates(("1", "2", "3"), {"often": 100.0, "rare": 0.5}, 3600.0)}
 
 
 def test_rates_that_cannot_be_read_are_a_sentence(

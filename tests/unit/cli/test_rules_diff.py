@@ -119,6 +119,7 @@ def test_alerts_that_were_seen_stay_or_vanish(old: Path, capsys: pytest.CaptureF
         alert_row("recall", model="fraud-clf", version="42", **{"class": "fraud"}),
         alert_row("recall/no-data", model="fraud-clf", version="42"),
         alert_row("balanced-accuracy-low", model="fraud-clf", version="42", segment__region="eu"),
+        alert_row("precise", model="fraud-clf", version="42", segment__region="eu"),
         alert_row("balanced-accuracy-low/no-data", model="fraud-clf", version="42"),
         alert_row("gone", model="fraud-clf", version="42", kind="label", window="24h"),
         '{"schema": "quality.alert_pulse.v1"}',
@@ -127,7 +128,8 @@ def test_alerts_that_were_seen_stay_or_vanish(old: Path, capsys: pytest.CaptureF
     new = written(
         old,
         ('class   = "*"', 'class   = "!ok"'),
-        ('name   = "balanced-accuracy-low"', 'name   = "accuracy-low"'),
+        ('name   = "balanced-accuracy-low"', 'name   = "precise"'),
+        ('["version", "segment.region"]', '["version"]'),
     )
     code, shown = told(capsys, old, new, "--alerts", str(old.parent), "--json")
     assert code == 1
@@ -136,6 +138,7 @@ def test_alerts_that_were_seen_stay_or_vanish(old: Path, capsys: pytest.CaptureF
         ("balanced-accuracy-low", None, "vanishes"),
         ("balanced-accuracy-low/no-data", None, "vanishes"),
         ("gone", None, "vanishes"),
+        ("precise", None, "vanishes"),
         ("recall", "fraud", "stays"),
         ("recall", "ok", "vanishes"),
         ("recall/no-data", None, "stays"),

@@ -91,6 +91,7 @@ def test_comments_spaces_and_order_are_no_other_rules() -> None:
         ('"value >= 0.87"', '"value >= 0.88"'),
         ('champion = "41"', 'champion = "40"'),
         ('class   = "*"', 'class   = "!ok"'),
+        ('budget = "exclude"', 'budget = "count"'),
     ],
 )
 def test_another_meaning_is_another_hash(old: str, new: str) -> None:
