@@ -7,6 +7,7 @@ What a decision is worth later:
   bound on a wrong `fail` also holds over all looks together.
 - A `fail` is final, and the gate is closed. So is one that has seen `max_duration` without an answer: it stays
   inconclusive, and a person decides.
+- An evaluation that says what the one before said is not told again.
 - The body of a decision is that of the step that made it, also when labels are corrected later.
 - The rule asks another question (margin, alpha, test ...): that is another gate, and begins anew on the same events.
 
@@ -147,8 +148,10 @@ def _take(canary: Canary, state: GateState, found: Evaluation, settle_ms: int, *
         return
     if is_last and verdict is GateVerdict.INCONCLUSIVE:
         found = found._replace(reason=reasons.undecided(canary.max_duration_ms, found.reason))
-    state.verdict, state.t, state.settled_at = verdict.value, found.t, found.t + settle_ms
-    state.body = gate_body(canary, found)
+    body = gate_body(canary, found)
+    if state.body is not None and {**state.body, "id": None} == {**body, "id": None}:
+        return  # nothing is new: at night, or where the versions never meet
+    state.verdict, state.t, state.settled_at, state.body = verdict.value, found.t, found.t + settle_ms, body
 
 
 def _kept(series: Series, t: int) -> tuple[list[str], Hours]:

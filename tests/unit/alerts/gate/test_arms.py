@@ -93,6 +93,14 @@ def test_a_pass_stands_with_the_body_of_its_step_and_is_told_once() -> None:
     assert (decided[-1].t, decided[-1].settled_at) == (decided[0].t, decided[0].t + 30 * MINUTE)
 
 
+def test_what_was_said_is_not_said_again() -> None:
+    race = Race()
+    first = list(race.hours(2, GOOD, GOOD))[-1]
+    night = list(race.hours(3, NOTHING, NOTHING))
+    assert [(r.is_new, r.body) for r in night] == [(False, first.body)] * 3
+    assert race.hour(GOOD, GOOD).is_new
+
+
 def test_a_candidate_that_passed_and_gets_worse_fails_for_good() -> None:
     race = Race()
     assert list(race.hours(48, GOOD, GOOD))[-1].verdict == "pass"
