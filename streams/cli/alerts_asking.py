@@ -13,6 +13,7 @@ from streams.runtime.clock import wall_ms
 from streams.runtime.config.job import TopicNoun, topic_name
 from streams.runtime.errors import ConfigError
 from streams.runtime.kafka.tail import read_rows
+from streams.web.alerts import PHASES
 
 Row = Mapping[str, Any]
 
@@ -55,12 +56,13 @@ class Worker(NamedTuple):
         """What there is now."""
         found: list[Row] = []
         judged: dict[str, str] = {}
-        for phase in ("pending", "recovering", "firing"):
+        for phase in PHASES:
             page = page_of_worker(self.url, "/v1/alerts", {"phase": phase})
             if page is None:
                 raise ConfigError(f"{self.url} has no /v1/alerts; is it a worker of this version?")
-            found, judged = [*page["alerts"], *found], page["judged"]
-        return Found(found, judged)
+            found += page["alerts"]
+            judged = page["judged"]
+        return Found(_found((row["fingerprint"], row) for row in found).alerts, judged)
 
     def history(self, fingerprint: str) -> list[Row]:
         """The transitions of one alert; a fingerprint that is not whole is looked for among those that are active."""

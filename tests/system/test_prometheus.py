@@ -14,6 +14,7 @@ from typing import Any, Self
 import pytest
 import yaml
 
+from streams.cli.main import main
 from streams.runtime.kafka.embedded import EmbeddedBroker
 from tests.support.answers import log_set
 from tests.support.clusters import EmbeddedCluster
@@ -119,7 +120,7 @@ def cluster() -> Iterator[EmbeddedCluster]:
 
 
 def test_a_worker_is_scraped_and_the_shipped_rules_have_values(
-    cluster: EmbeddedCluster, program: Path, tmp_path: Path
+    cluster: EmbeddedCluster, program: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     logs = log_set("flights_mini")
     (tmp_path / "rules.toml").write_text(RULES)
@@ -151,8 +152,22 @@ def test_a_worker_is_scraped_and_the_shipped_rules_have_values(
             down = 'ALERTS{alertname="QualityMonitorDown"}'  # pending until the first scrape
             wait_for(lambda: not prometheus.values(down), "the worker is seen to be up")
             check_page(prometheus, job)
+        by_pages, by_topics = (
+            alerts(capfd, *where) for where in (("--url", f"http://127.0.0.1:{worker.port}"), ("-c", str(job.file)))
+        )
+        assert by_pages == by_topics
+        assert set(by_pages[1]["judged"]) == {row.value["model"] for row in job.rows("windows")}
         assert worker.stop() == 0
     assert "level=error" not in prometheus.log.read_text()
+
+
+def alerts(capfd: pytest.CaptureFixture[str], *where: str) -> tuple[int, dict[str, Any]]:
+    """What `streams alerts` says, and its exit code."""
+    capfd.readouterr()
+    code = main(["alerts", *where, "--json"])
+    found: dict[str, Any] = json.loads(capfd.readouterr().out)
+    assert code == int(found["firing"] > 0)
+    return code, found
 
 
 def check_page(prometheus: Prometheus, job: Job) -> None:

@@ -19,6 +19,7 @@ from streams.alerts.verdict import Evidence
 from streams.cli.alerts import numbers, render
 from streams.cli.alerts_asking import Found
 from streams.cli.main import main
+from streams.ledger.times import rfc3339
 from streams.runtime.kafka.embedded import EmbeddedBroker
 from streams.runtime.kafka.producer import Producer
 
@@ -190,18 +191,19 @@ def worker(answers: Callable[[str, dict[str, list[str]]], tuple[int, object]]) -
 
 
 def test_a_worker_is_asked_by_its_pages(ask: Ask) -> None:
-    spam = row("spam", Phase.FIRING)
+    spam, ham = row("spam", Phase.FIRING), row("ham", Phase.RECOVERING) | {"fired_at": rfc3339(T0 - 1)}
 
     def answers(path: str, query: dict[str, list[str]]) -> tuple[int, object]:
         if path == "/v1/alerts":
-            return 200, {"alerts": [spam] if query["phase"] == ["firing"] else [], "total": 1, "judged": {}}
+            rows = {"firing": spam, "recovering": ham}
+            return 200, {"alerts": [row for phase, row in rows.items() if [phase] == query["phase"]], "judged": {}}
         if path == f"/v1/alerts/{spam['fingerprint']}/history":
             return 200, {"transitions": [spam], "whole": True}
         return 404, {"error": "no alert"}
 
     with worker(answers) as url:
         code, said, _ = ask("--url", url, "--json")
-        assert (code, json.loads(said)["alerts"]) == (1, [spam])
+        assert (code, json.loads(said)["alerts"]) == (1, [ham, spam])  # as from topics: the oldest first
         code, said, _ = ask("--url", url, "--history", str(spam["fingerprint"])[:6], "--json")
         assert (code, json.loads(said)["transitions"]) == (0, [spam])
         assert ask("--url", url, "--history", "f" * 32)[0] == 1
