@@ -58,7 +58,7 @@ class Asking:
         yield from self._drift(found)
         whole = {version: series for (version, dimension, _), series in self._book.series.items() if not dimension}
         if self._asked.canaries:
-            yield from self._gates.judge(self._asked.rules, self._asked.canaries, whole, t, settle_ms)
+            yield from self._gates.judge(self._asked.rules, self._asked.canaries, whole, t, settle_ms, found)
 
     def trained(self, request: str, became: str) -> None:
         """The trainer says what became of a request to retrain."""
