@@ -25,7 +25,8 @@ def summary_of(instance: Instance, about: About) -> str:
 
     Only plain names are filled in, so that neither a template nor a hostile label reaches into anything.
     """
-    template = about.summary or DEFAULT_WORDS.get(instance.rule_kind, "{rule}")
+    own = about.summary if instance.rule_kind != "no_data" else None  # it is about numbers that are missing here
+    template = own or DEFAULT_WORDS.get(instance.rule_kind, "{rule}")
     fields: dict[str, object] = {"rule": instance.rule, "severity": instance.severity or Severity.TICKET}
     fields |= dict(instance.labels) | {name.replace("segment.", ""): v for name, v in instance.labels}
     fields |= {name: value for name, value in instance.evidence.items() if name not in fields}

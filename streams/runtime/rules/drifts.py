@@ -1,7 +1,7 @@
 """`[[drift]]` and `[[rollup]]` compiled: what listens to detectors, and what speaks for many alerts at once."""
 
 from streams.alerts.rules.conditions import OF_ROLLUPS, ConditionError, parse_condition, written
-from streams.alerts.rules.model import AllOf, Comparison, Condition, DriftRule, Op, Rollup
+from streams.alerts.rules.model import AllOf, Comparison, Condition, DriftRule, Match, Op, Rollup, selects
 from streams.alerts.rules.overlap import can_both_hold
 from streams.quality.drift.finding import Kind
 from streams.quality.measures.label_quality import RateKind
@@ -42,12 +42,34 @@ def compile_drift(scope: Scope, read: Read) -> DriftRule:
     return DriftRule(
         name=table.name,
         kinds=tuple(sorted(set(table.kinds))),
-        match=scope.match(path, dict(table.match)),
-        windows=tuple(sorted(set(table.windows))),
+        match=(*scope.match(path, dict(table.match)), *_no_segments(scope, read, table)),
+        windows=_windows(scope, table),
         min_effect=table.min_effect,
         severity=table.severity,
         about=scope.about(read, [table.severity]),
     )
+
+
+def _no_segments(scope: Scope, read: Read, table: DriftRuleTable) -> Match:
+    """What keeps alerts about single segment values out: their labels, of every dimension of the job, must be empty."""
+    if table.segments:
+        return ()
+    for name in table.match:
+        if name.startswith("segment."):
+            text = f'"{name}" is matched, and segments = false. Remove one of them.'
+            scope.tell(RuleCode.CONFLICT, (*read.path, "segments"), text)
+    return tuple((f"segment.{name}", "") for name in sorted(scope.facts.dimensions or ()))
+
+
+def _windows(scope: Scope, table: DriftRuleTable) -> tuple[str, ...]:
+    """The windows that are listened to. Of the job's as many as are long enough, or else the longest one."""
+    patterns = tuple(sorted(set(table.windows)))
+    known = scope.facts.tumbling
+    if table.min_window_ms is None or not known:
+        return patterns
+    meant = {ms: name for ms, name in sorted(known.items()) if any(selects(pattern, name) for pattern in patterns)}
+    long = [name for ms, name in meant.items() if ms >= table.min_window_ms] or list(meant.values())[-1:]
+    return tuple(sorted(long)) or patterns
 
 
 def compile_rollup(scope: Scope, read: Read) -> Rollup | None:

@@ -152,6 +152,8 @@ class DriftRuleTable(AboutTable):
     kinds: list[Pattern] = Field(min_length=1)
     match: Match = Field(default={})
     windows: list[Pattern] = Field(default=["*"], min_length=1)
+    min_window_ms: Duration | None = Field(default=None, alias="min_window")
+    segments: bool = True
     min_effect: Share = 0.0
     severity: SeverityName = Severity.TICKET
 

@@ -188,6 +188,25 @@ def test_the_rules_that_come_with_a_job_suit_any_job(windows: str) -> None:
     assert all(rule.about.runbook for rule in loaded.rules.rules)
 
 
+def test_the_rules_that_come_with_a_job_listen_to_long_windows_of_everything() -> None:
+    def drifts(windows: str) -> set[tuple[tuple[str, ...], tuple[tuple[str, str], ...]]]:
+        segments = '[[predictions]]\ntopic = "p"\nsegments = { region = "value.r", channel = "value.c" }\n'
+        config = parse(f"{segments}[windows]\nsizes = {windows}\n", "j.toml", {})
+        return {(drift.windows, drift.match) for drift in config.alerts.rules.drifts}
+
+    match = (("segment.channel", ""), ("segment.region", ""))
+    assert drifts('["1h", "24h", "7d", "24h/1h"]') == {(("24h", "7d"), match)}
+    assert drifts('["15m", "1h"]') == {(("1h",), match)}
+    assert drifts('["24h/1h"]') == {(("*",), match)}
+
+
+def test_windows_that_are_long_enough_are_those_of_the_patterns() -> None:
+    text = 'schema = 1\n[[drift]]\nname = "d"\nkinds = ["*"]\nwindows = ["!7d"]\nmin_window = "2h"\n'
+    job = parse('[windows]\nsizes = ["1h", "24h", "7d"]\n', "j.toml", {})
+    assert parse_rules(text, "r", job).rules.drifts[0].windows == ("24h",)
+    assert parse_rules(text, "r").rules.drifts[0].windows == ("!7d",)
+
+
 def test_the_copy_in_deploy_says_the_same() -> None:
     job = load(None, {})
     assert load_rules(ROOT / "deploy" / "rules.toml", job).rules == load_rules(None, job).rules
