@@ -16,15 +16,7 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from streams.runtime.errors import InternalError, UnavailableError
-from streams.runtime.kafka.client import (
-    FENCED,
-    SILENCE,
-    TIMED_OUT,
-    Log,
-    TopicPartitionKey,
-    error_of,
-    verdict,
-)
+from streams.runtime.kafka.client import FENCED, SILENCE, TIMED_OUT, Log, TopicPartitionKey, error_of, verdict
 from streams.runtime.kafka.producer import DURABLE, delivery_error
 
 TRANSACTION_MS = 10_000
