@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from streams.alerts.instance import Change, Instance, Phase, Transition, fingerprint, labels_of
+from streams.alerts.instance import Change as Kind
+from streams.alerts.instance import Instance, Phase, Transition, fingerprint, labels_of
 from streams.alerts.rows import Context, alert_row, mute_row, pulse_row
 from streams.alerts.rules.model import Mute, Severity, Weekly
 from streams.alerts.watching.standing import Standing, TierBurn
@@ -18,6 +19,7 @@ from streams.quality.rows import OutputRow
 from streams.quality.spec import QualitySpec, parse_window
 from streams.runtime.quality_memory import QualityMemory
 from streams.runtime.quality_metrics import DELAY_BUCKETS_S, QualityMetrics
+from streams.runtime.quality_outcomes import Change, Seen, SettledCounts
 from streams.runtime.quality_series import BY_NAME, SERIES, Name
 from streams.runtime.telemetry import METRICS, Telemetry
 from tests.support.judged import SPECS, judge_all, newest, random_histories, records
@@ -198,7 +200,7 @@ def test_what_settled_before_this_process_looked_is_not_counted(metrics: Quality
     rows.cls(0, "spam", (3, 1, 0))  # the first round: nobody knows when it settled
     rows.round(settled_at(6))
     rows.cls(3, "spam", (3, 1, 0))  # settled long ago
-    assert of("quality_outcomes_total", metrics) == {}
+    assert not any(name.startswith("quality_outcome") for name in shown(metrics))
     rows.cls(6, "spam", (3, 1, 0))
     assert of("quality_outcomes_total", metrics)['class="spam",model="m",outcome="tp",version="1"'] == 3
 
@@ -212,7 +214,28 @@ def test_a_partition_that_comes_back_does_not_count_what_another_worker_counted(
     assert shown(metrics) == {}
     rows.round(settled_at(9))
     rows.cls(4, "spam", (9, 1, 0))  # settled at the other worker
+    assert not any(name.startswith("quality_outcome") for name in shown(metrics))
+
+
+def test_what_comes_to_a_window_that_settled_without_any_label_is_a_correction(metrics: QualityMetrics) -> None:
+    rows = Rows(metrics).round().round(settled_at(0))
+    rows.round(settled_at(1)).cls(0, "spam", (2, 0, 0))
     assert of("quality_outcomes_total", metrics) == {}
+    corrected = 'change="added",class="spam",model="m",outcome="tp",version="1"'
+    assert of("quality_outcome_corrections_total", metrics) == {corrected: 2}
+
+
+def test_what_is_forgotten_for_want_of_room_is_not_counted_again() -> None:
+    counts = SettledCounts(max_counts=2)
+    counts.watermark(0, 0, 0)
+    for n in (1, 2, 3):
+        assert counts.take(Seen(0, n, 10 * n, is_final=False, revision=n, watermark=10 * n), "spam", (1,)) == Change(
+            is_correction=False, by=(1,)
+        )
+    assert counts.take(Seen(0, 1, 10, is_final=False, revision=4, watermark=40), "spam", (5,)) is None
+    assert counts.take(Seen(0, 3, 30, is_final=False, revision=4, watermark=40), "spam", (5,)) == Change(
+        is_correction=True, by=(4,)
+    )
 
 
 @pytest.mark.parametrize("spec", [SPECS[0], SPECS[5]])
@@ -317,7 +340,7 @@ def state(labels: tuple[tuple[str, str], ...], phase: Phase = Phase.FIRING, **ch
     instance = Instance(
         "recall", "slo", labels, fingerprint("recall", labels), phase, T0, T0, severity=Severity.PAGE, **changes
     )
-    transition = Transition(instance.fingerprint, Change.FIRING, T0, T0)
+    transition = Transition(instance.fingerprint, Kind.FIRING, T0, T0)
     return alert_row("quality.alert.v1", instance, T0, Context("0" * 16, T0), transition)
 
 
