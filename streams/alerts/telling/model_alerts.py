@@ -9,7 +9,7 @@ import msgspec
 
 from streams.alerts.telling.state import State
 
-MOST_MISSED = 1_000
+MOST_MISSED = 100
 """Episodes that one summary can name; further ones are only counted."""
 
 

@@ -127,10 +127,13 @@ class Planner:
 
     def _plan(self, model: str, now_ms: int) -> list[Batch]:
         alerts = self._models[model]
+        open_told = self.told.open_of(model)
+        if not (alerts.active or alerts.missed or open_told):
+            return []
         step = alerts.step
         if step is None or not alerts.between_steps or not self._is_live(step.settled_at, now_ms):
             return []
-        fingerprints = sorted(alerts.active | self.told.open_of(model))
+        fingerprints = sorted(alerts.active | open_told)
         covered = {fp for fp in alerts.active if self._muting.covers(alerts.states[fp], now_ms)}
         batches: list[Batch] = []
         for address in self._addresses:

@@ -16,7 +16,10 @@ from streams.alerts.telling.state import RANKS
 from streams.alerts.verdict import Evidence
 
 MOST_IN_BATCH = 100
-"""Tellings of one batch: far below what a record and the body of a request may have."""
+MOST_CHARACTERS = 150_000
+"""Bounds of one batch, its text about: far below what a record and the body of a request may have."""
+
+_OVERHEAD = 1_000  # characters of a telling besides its texts, about
 
 
 class Kind(StrEnum):
@@ -104,10 +107,25 @@ def batches_of(receiver: str, tellings: Iterable[Telling], t: int, now_ms: int) 
         groups.setdefault(group, []).append(telling)
     for group, members in sorted(groups.items()):
         key = "|".join(f"{name}={value}" for name, value in group)
-        for begin in range(0, len(members), MOST_IN_BATCH):
-            some = tuple(members[begin : begin + MOST_IN_BATCH])
+        for some in _cut(members):
             ids = ",".join(sorted(telling.id for telling in some))
             yield Batch(digest(f"{receiver}|{key}|{ids}"), receiver, group, t, now_ms, some)
+
+
+def _cut(tellings: list[Telling]) -> Iterator[tuple[Telling, ...]]:
+    """The tellings in order, in parts of a bounded size; each has at least one."""
+    some: list[Telling] = []
+    size = 0
+    for telling in tellings:
+        weight = _OVERHEAD + len(telling.summary or "") + sum(len(value) for _, value in telling.labels)
+        weight += _OVERHEAD * len(telling.members)
+        if some and (len(some) == MOST_IN_BATCH or size + weight > MOST_CHARACTERS):
+            yield tuple(some)
+            some, size = [], 0
+        some.append(telling)
+        size += weight
+    if some:
+        yield tuple(some)
 
 
 class Told(msgspec.Struct):

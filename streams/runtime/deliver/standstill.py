@@ -6,6 +6,7 @@ from streams.alerts.telling.state import PULSE, ms_of
 from streams.runtime.clock import monotonic_s
 from streams.runtime.config.job import Config
 from streams.runtime.deliver.part import Part
+from streams.runtime.deliver.tellings_log import stall_ms
 from streams.runtime.errors import UnavailableError
 from streams.runtime.kafka.tail import read_rows
 
@@ -25,7 +26,7 @@ class Standstill:
         if first is None or not all(part.caught_up for part in parts):
             return first is not None
         newest = max(part.planner.watermark for part in parts)
-        if now_ms - newest > self._config.deliver.stall_for_ms and len(parts) < partitions:
+        if now_ms - newest > stall_ms(self._config) and len(parts) < partitions:
             if monotonic_s() - self._asked_s < _ASK_S:
                 return True
             self._asked_s = monotonic_s()

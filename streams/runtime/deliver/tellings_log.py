@@ -14,13 +14,18 @@ from streams.runtime.kafka.source import Source
 from streams.runtime.kafka.transactions import FencedError, round_producer
 
 
+def stall_ms(config: Config) -> int:
+    """How long after the newest pulse the job stands still: pulses are a step apart."""
+    return config.deliver.stall_for_ms + config.alerts.rules.step_ms
+
+
 class TellingsLog:
     """The two logs of every partition. `partitions` is how many there are. Raises TopicError when one is wrong."""
 
     def __init__(self, config: Config, name: str, addresses: tuple[Address, ...], *, embedded: bool, log: Log) -> None:
         self._config, self._name, self._addresses, self._embedded, self._log = config, name, addresses, embedded, log
         deliver = config.deliver
-        self._timing = Timing(deliver.repeat_interval_ms, deliver.max_notify_age_ms, deliver.stall_for_ms)
+        self._timing = Timing(deliver.repeat_interval_ms, deliver.max_notify_age_ms, stall_ms(config))
         self._alerts, self._tellings = config.topic("alerts"), config.topic("tellings")
         self._note, self.partitions = look_at_topics(config)
 

@@ -19,6 +19,9 @@ from streams.runtime.deliver.receivers.words import labels_of, sentence
 NOTICE_MS = 3_600_000
 """How long a notice is there."""
 
+MOST_ALERTS = 500
+"""Alerts of one request."""
+
 WATCHDOG = "QualityWatchdog"
 
 _PATH = "/api/v2/alerts"
@@ -74,12 +77,12 @@ class Alertmanager:
         return now_ms + 4 * self._resend_ms
 
     def _post(self, alerts: list[dict[str, object]]) -> list[Call]:
-        if not alerts:
-            return []
         headers = {"Content-Type": "application/json"}
         if self._receiver.secret is not None:
             headers["Authorization"] = f"Bearer {self._receiver.secret}"
-        return [Call(self._receiver.url.rstrip("/") + _PATH, orjson.dumps(alerts), headers)]
+        url = self._receiver.url.rstrip("/") + _PATH
+        parts = [alerts[begin : begin + MOST_ALERTS] for begin in range(0, len(alerts), MOST_ALERTS)]
+        return [Call(url, orjson.dumps(part), headers) for part in parts]
 
 
 def _alert(labels: Mapping[str, str], about: Mapping[str, str], start_ms: int, end_ms: int) -> dict[str, object]:

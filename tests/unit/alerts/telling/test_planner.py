@@ -211,6 +211,16 @@ def test_a_batch_is_of_one_model_version_and_bounded() -> None:
     assert len({batch.id for batch in batches}) == 3
 
 
+def test_a_batch_of_long_names_is_bounded_too() -> None:
+    rows, fold = ModelRows(), planner()
+    for number in range(40):
+        fold.take(*rows.fires(f"{number}" * 2_000, T), T)
+    batches = fold.take(*rows.pulse(T), T)
+    assert len(batches) > 1
+    assert sum(len(batch.tellings) for batch in batches) == 40
+    assert max(len(orjson.dumps(entry_row(Entry(batch)))) for batch in batches) < 500_000
+
+
 def test_ids_are_those_of_the_design() -> None:
     rows, fold = ModelRows(), planner()
     fold.take(*rows.fires("a", T), T)
