@@ -36,7 +36,7 @@ def _facts(body: Body) -> Table:
         table.add_row("hours of both", f"{_moment(body['window']['from'])} to {_moment(body['window']['to'])}")
     if body["label_completeness"] is not None:
         table.add_row("with a label", f"{body['label_completeness']:.1%} of the predictions")
-    table.add_row("evaluation", body["id"])
+    table.add_row("gate", f"{body['gate']}, evaluation {body['id']}")
     return table
 
 

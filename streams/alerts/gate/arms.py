@@ -43,6 +43,7 @@ class GateState(msgspec.Struct):
     question: str = ""  # the terms that the verdict is about
     start: int = 0
     look: int = 0  # the last planned look that was taken
+    looked: int = 0  # the step of the last evaluation
     verdict: str = ""  # of the body; "" before there was one
     closed: bool = False
     t: int = 0  # the step that the body is of
@@ -69,10 +70,10 @@ def judge_gate(
     question = _question(canary)
     if state.question != question:
         state.question, state.look, state.verdict, state.closed, state.body = question, 0, "", False, None
-    if not state.closed:
-        found, is_last = _evaluate(canary, (candidate, baseline), candidate_series, baseline_series, t, state, pairs)
-        if found is not None:
-            _take(canary, state, found, settle_ms, is_last=is_last)
+    if not state.closed and _is_due(canary, state, t):
+        state.looked = t
+        found = _evaluate(canary, (candidate, baseline), candidate_series, baseline_series, t, state, pairs)
+        _take(canary, state, found, settle_ms)
     body = state.body
     assert body is not None  # noqa: S101 - the first evaluation always counts
     return GateResult(GateVerdict(state.verdict), body, state.t, state.settled_at, is_new=state.t == t)
@@ -106,6 +107,28 @@ def gate_labels(model: str, candidate: str) -> Labels:
     return labels_of(model=model, version=candidate)
 
 
+def _is_due(canary: Canary, state: GateState, t: int) -> bool:
+    """Whether to look at `t`: at each step of the first shared day, else as each hour is full; at planned looks."""
+    if not state.verdict or _is_last(canary, state, t):
+        return True
+    is_full = t // HOUR > state.looked // HOUR
+    if not state.start:
+        return is_full
+    looks = terms_of(canary).plan.looks
+    if looks and state.look:
+        return _due(canary, looks, state, t) > state.look
+    return is_full or t - state.start <= DAY or _due(canary, looks, state, t) > state.look
+
+
+def _is_last(canary: Canary, state: GateState, t: int) -> bool:
+    return bool(state.start) and t >= state.start + canary.max_duration_ms
+
+
+def _due(canary: Canary, looks: int, state: GateState, t: int) -> int:
+    """How many planned looks have come."""
+    return min((t - state.start) * looks // canary.max_duration_ms, looks) if state.start else 0
+
+
 def _evaluate(
     canary: Canary,
     versions: tuple[str, str],
@@ -114,33 +137,28 @@ def _evaluate(
     t: int,
     state: GateState,
     pairs: Pairs | None,
-) -> tuple[Evaluation | None, bool]:
-    """The evaluation that is due at `t`, None between planned looks; and whether it is the last of the gate."""
+) -> Evaluation:
+    """What the hours that both share say at `t`; the first one and the look are noted."""
     terms = terms_of(canary)
-    plan = terms.plan
     kept = _kept(own, t), _kept(base, t)
-    begin = state.start or None
-    shared = overlap(*kept, HOUR, None if begin is None else (begin, begin + canary.max_duration_ms))
-    if begin is None and shared.start is not None:
-        begin = state.start = shared.start
-        shared = overlap(*kept, HOUR, (begin, begin + canary.max_duration_ms))
-    is_last = begin is not None and t >= begin + canary.max_duration_ms
-    waits = ""
-    if plan.looks:
-        span = canary.max_duration_ms // plan.looks
-        due = 0 if begin is None else min((t - begin) // span, plan.looks)
+    if not state.start:
+        state.start = overlap(*kept, HOUR, None).start or 0
+    shared = overlap(*kept, HOUR, (state.start, state.start + canary.max_duration_ms))
+    waits, looks = "", terms.plan.looks
+    if looks and state.start:
+        due = _due(canary, looks, state, t)
         if due > state.look:
             state.look = due
             terms = terms._replace(look=due)
-        elif state.verdict and due:
-            return None, is_last
-        elif begin is not None:
-            waits = reasons.not_looked(due + 1, plan.looks, rfc3339(begin + (due + 1) * span))
-    return evaluate(canary, versions, shared, terms, t, _usual(own, base), pairs, waits), is_last
+        else:
+            when = state.start - (-(due + 1) * canary.max_duration_ms) // looks  # rounded up: then it has come
+            waits = reasons.not_looked(due + 1, looks, rfc3339(when))
+    return evaluate(canary, versions, shared, terms, t, _usual(own, base), pairs, waits)
 
 
-def _take(canary: Canary, state: GateState, found: Evaluation, settle_ms: int, *, is_last: bool) -> None:
+def _take(canary: Canary, state: GateState, found: Evaluation, settle_ms: int) -> None:
     """Let an evaluation count, or leave what was decided."""
+    is_last = _is_last(canary, state, found.t)
     verdict = found.comparison.verdict
     decided = state.verdict == GateVerdict.PASS
     state.closed = is_last or verdict is GateVerdict.FAIL

@@ -30,6 +30,12 @@ class Version:
 
     def hour(self, rates: Rates, unlabelled: int = 0) -> None:
         """One more hour, all of it in its first step."""
+        self.step(rates, unlabelled)
+        for _ in range(HOUR // STEP - 1):
+            self.series.ring.step()
+
+    def step(self, rates: Rates, unlabelled: int = 0) -> None:
+        """One more step."""
         ring = self.series.ring
         delta = np.zeros((len(self.series.classes), 4), np.int64)
         for name, (n, hits) in rates.items():
@@ -39,8 +45,7 @@ class Version:
         delta[0, OF_CLASS] += unlabelled
         if delta.any():
             ring.add(ring.t + STEP, delta)
-        for _ in range(HOUR // STEP):
-            ring.step()
+        ring.step()
 
 
 class Race:
@@ -268,6 +273,18 @@ def test_a_shadow_gate_with_pairs_decides_on_fewer_events() -> None:
     together = race.judge({"fraud": (358, 2, 2, 38), "ok": (3798, 2, 2, 198)})
     assert (apart.verdict, together.verdict) == ("inconclusive", "pass")
     assert "independent" not in together.body["reason"]
+
+
+def test_after_a_day_it_is_looked_at_as_each_hour_is_full() -> None:
+    race = Race(canary(margin=0.0001))
+    looked = []
+    for _ in range(27 * HOUR // STEP):
+        for version in (race.own, race.base):
+            version.step({"fraud": (10, 9)})
+        if race.judge().is_new:
+            looked.append(race.own.series.t - T0)
+    day = list(range(STEP, DAY + STEP, STEP))
+    assert looked == [*day, DAY + HOUR, DAY + 2 * HOUR, DAY + 3 * HOUR]
 
 
 def test_a_gate_is_remembered_in_plain_values() -> None:
