@@ -183,7 +183,7 @@ def test_what_a_receiver_refuses_is_a_dead_letter(bench: Bench) -> None:
 
 def test_a_job_that_stands_still_is_told_and_that_it_goes_on(bench: Bench) -> None:
     bench.change('"30d"', '"15m"')
-    rows, old = ModelRows(), now() - 6 * STEP
+    rows, old = ModelRows(), now() - 12 * STEP
     bench.write(rows.pulse(old))
     bench.deliver()
     wait_for(lambda: bench.hook.tellings("firing"), "the stall is told")

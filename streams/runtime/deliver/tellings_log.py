@@ -15,8 +15,13 @@ from streams.runtime.kafka.transactions import FencedError, round_producer
 
 
 def stall_ms(config: Config) -> int:
-    """How long after the newest pulse the job stands still: pulses are a step apart."""
-    return config.deliver.stall_for_ms + config.alerts.rules.step_ms
+    """How old the newest pulse is when the job stands still: older than it ever is in a job that runs.
+
+    Pulses are a step apart, and the watermark of a running job lies behind the wall clock by the disorder that is
+    waited for, and by the time after which a silent source is idle.
+    """
+    usual_ms = config.ledger.max_disorder_ms + config.ledger.idle_after_ms + config.alerts.rules.step_ms
+    return usual_ms + config.deliver.stall_for_ms
 
 
 class TellingsLog:
