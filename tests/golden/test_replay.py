@@ -60,6 +60,17 @@ def test_the_golden_files_hold_something_of_everything() -> None:
         "not_json", "missing_field", "duplicate_prediction", "duplicate_label", "orphan_label",
     }  # fmt: skip
     assert any(row["corrected"] for row in windows)
+    log = rows(OUTPUT, "alert_log")
+    assert {row["kind"] for row in log} >= {
+        "firing", "recovering", "relapsed", "resolved", "muted", "unmuted",
+    }  # fmt: skip
+    assert {row["rule_kind"] for row in log} >= {"slo", "threshold", "rollup"}
+    assert any(row["muted_by"] for row in log)
+    assert any(row["inhibited_by"] for row in log)
+    assert {row["schema"] for row in rows(OUTPUT, "alerts")} == {
+        "quality.alert.v1", "quality.alert_pulse.v1", "quality.mute.v1",
+    }  # fmt: skip
+    assert rows(OUTPUT, "gates")
 
 
 def test_two_replays_write_identical_bytes(tmp_path: Path) -> None:
