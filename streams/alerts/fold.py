@@ -30,6 +30,7 @@ class Alerts:
         self._rules: RuleSet | None = None
         self._mutes: tuple[Mute, ...] = ()  # added while the job runs
         self._watches: dict[str, ModelWatch] = {}
+        self._longest_ms = max(window.size_ms for window in spec.windows)
         self._end_ms: int | None = None  # where a history ends that does not go on
         self._rows: list[OutputRow] = []
 
@@ -72,9 +73,10 @@ class Alerts:
         for model in sorted(self._watches):
             settle_ms = self._spec.timing_of(model).settle_ms
             settled_ms = watermark - settle_ms
-            if self._end_ms is not None:
-                settled_ms = min(settled_ms, self._end_ms + self._watches[model].rules.step_ms)
-            self._rows += self._watches[model].advance(settled_ms, settle_ms, names, self._spec.pane_ms)
+            if self._end_ms is not None:  # no window that ends later has anything in it
+                settled_ms = min(settled_ms, self._end_ms + self._longest_ms)
+            watch = self._watches[model]
+            self._rows += watch.advance(settled_ms, settle_ms, names, self._spec.pane_ms, self._end_ms)
 
     def take_rows(self) -> list[OutputRow]:
         """The rows since the last time."""

@@ -173,7 +173,7 @@ def test_the_end_of_a_history_is_no_silence() -> None:
     def newest(log: list[bytes]) -> str:
         return max(str(row.value["t"]) for row in judged(spec, log) if row.key.startswith("pulse|"))
 
-    assert newest([log[0], encode(EndOrder(90 * PANE)), *log[1:]]) <= "1970-01-01T01:31:00.000Z" < newest(log)
+    assert newest([log[0], encode(EndOrder(90 * PANE)), *log[1:]]) <= "1970-01-01T01:33:00.000Z" < newest(log)
 
 
 def test_a_rule_that_is_gone_ends_its_alerts() -> None:

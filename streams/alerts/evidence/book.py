@@ -89,6 +89,8 @@ class ModelBook:
         kept = {names[d] for d in dimensions} | {""}
         for key in [key for key in self.series if key[1] not in kept]:
             del self.series[key]
+        if windows.step_ms != self.windows.step_ms:  # counts of other steps cannot be made of these
+            self.series, self.t = {}, self.t // windows.step_ms * windows.step_ms
         if windows != self.windows:
             self.windows = windows
             for series in self.series.values():

@@ -40,18 +40,22 @@ class Asking:
         """Whether some gate of the model is undecided."""
         return self._gates.open
 
-    def judge(self, t: int, settle_ms: int, found: Sequence[Settled]) -> Iterator[Said]:
-        """What the rules say at the step that ends at t; `found` are the windows that settled with it."""
+    def judge(self, t: int, settle_ms: int, found: Sequence[Settled], *, over: bool) -> Iterator[Said]:
+        """What the rules say at the step that ends at t; `found` are the windows that settled with it.
+
+        `over`: the history has ended, so nothing is missing.
+        """
         for gone in [key for key in self._budgets if key[1] not in self._book.series]:
             del self._budgets[gone]
         for key, series in sorted(self._book.series.items()):
             for slo in self._asked.slos:
                 if _is_asked(slo, series):
                     yield from self._budget(slo, key, series, settle_ms)
+                    yield from () if over else self._missing(slo, series)
             for rule in self._asked.thresholds:
                 if rule.metric in STEP_METRICS and _is_asked(rule, series):
                     yield from judge_steps(rule, series, self._roster.of(rule.name))
-                    yield from self._missing(rule, series)
+                    yield from () if over else self._missing(rule, series)
         for rule in self._asked.thresholds:
             if rule.metric not in STEP_METRICS:
                 yield from judge_settled(rule, found, self._roster.of(rule.name))
@@ -108,7 +112,6 @@ class Asking:
                 watch.load(kept)
         instances = [one for labels, one in self._roster.of(slo.name).items() if _is_of(labels, series)]
         yield from watch.judge(instances, settle_ms, self._asked.rules.max_page_age_ms, self._before(series))
-        yield from self._missing(slo, series)
 
     def _missing(self, rule: Slo | Rule, series: Series) -> Iterator[Said]:
         no_data = rule.no_data

@@ -35,6 +35,7 @@ class ModelWatch:
         self._grouped = Grouped(self.model, asked, self.roster)
         self._added: tuple[Mute, ...] = ()
         self._found: list[Settled] = []
+        self._end_ms: int | None = None
 
     def settled(self, window: Settled) -> None:
         """A window was judged; the step it ends in is judged next or in this round."""
@@ -58,8 +59,14 @@ class ModelWatch:
         self.roster.close(gone, self.book.t, Ending.RULE_REMOVED)
         return self._tell(self.book.t, self.book.t) if gone else []
 
-    def advance(self, settled_ms: int, settle_ms: int, names: Names, pane_ms: int) -> list[OutputRow]:
-        """Judge every step that ends at or before `settled_ms`; the rows."""
+    def advance(
+        self, settled_ms: int, settle_ms: int, names: Names, pane_ms: int, end_ms: int | None = None
+    ) -> list[OutputRow]:
+        """Judge every step that ends at or before `settled_ms`; the rows.
+
+        `end_ms`: where a history ends. That nothing comes after it is no silence, and retires no version.
+        """
+        self._end_ms = end_ms
         step_ms = self.book.windows.step_ms
         last = settled_ms // step_ms * step_ms
         rows: list[OutputRow] = []
@@ -113,10 +120,12 @@ class ModelWatch:
         t, step_ms = self.book.t + self.book.windows.step_ms, self.book.windows.step_ms
         self.book.apply(t + settle_ms, names, pane_ms)
         self.book.step(lambda series: self._grouped.excluded(series, t - step_ms, t))
-        self._retire(t)
+        over = self._end_ms is not None and t > self._end_ms
+        if not over:
+            self._retire(t)
         found = [window for window in self._found if window.end_ms <= t]
         self._found = [window for window in self._found if window.end_ms > t]
-        for said in self._asking.judge(t, settle_ms, found):
+        for said in self._asking.judge(t, settle_ms, found, over=over):
             self.roster.take(said, t, step_ms)
         for said in self._grouped.rollups(self._classes):
             self.roster.take(said, t, step_ms)
