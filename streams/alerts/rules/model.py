@@ -91,9 +91,9 @@ class Tier(msgspec.Struct, frozen=True):
 
 
 AUTO_TIERS = (
-    Tier("fast", Severity.PAGE, HOUR, 5 * MINUTE, 5e-7, 0.30),
-    Tier("quick", Severity.PAGE, 2 * HOUR, 10 * MINUTE, 5e-7, 0.20),
-    Tier("medium", Severity.PAGE, 6 * HOUR, 30 * MINUTE, 5e-7, 0.15),
+    Tier("fast", Severity.PAGE, HOUR, 5 * MINUTE, 2e-7, 0.30),
+    Tier("quick", Severity.PAGE, 2 * HOUR, 10 * MINUTE, 2e-7, 0.20),
+    Tier("medium", Severity.PAGE, 6 * HOUR, 30 * MINUTE, 2e-7, 0.15),
     Tier("slow", Severity.TICKET, DAY, 2 * HOUR, 1e-5, 0.05, keep_firing_ms=6 * HOUR),
     Tier("long", Severity.TICKET, 3 * DAY, 6 * HOUR, 1e-5, 0.0, keep_firing_ms=6 * HOUR),
 )

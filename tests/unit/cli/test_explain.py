@@ -70,7 +70,7 @@ def test_tiers_are_told_for_every_target(rules: Path, capsys: pytest.CaptureFixt
     assert (fast["tier"], fast["severity"], fast["long_ms"]) == ("fast", "page", HOUR)
     assert fast["floor"] == pytest.approx(0.63)
     assert fast["burn"] == pytest.approx(3.7)
-    assert fast["events_needed"] == 46
+    assert fast["events_needed"] == 52
     assert (long["floor"], long["events_needed"]) == (pytest.approx(0.9), None)
     assert tiers["0.8"][0]["burn"] == pytest.approx(2.2)
 

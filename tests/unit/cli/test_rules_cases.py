@@ -15,7 +15,7 @@ CASE = (
     '[[case]]\nname = "a"\nslo = "recall"\nlabels = { model = "fraud-clf", version = "1", class = "x" }\n'
     "counts = [{ steps = 12, n = 4, fn = 0 }, { steps = 12, n = 4, fn = 2 }]\n"
 )
-TOLD = "told is recall firing (page, fast) at 1h45m"
+TOLD = "told is recall firing (page, fast) at 1h50m"
 
 
 def test_every_kind_of_case_passes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,14 +34,14 @@ def cases(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("expect", "sentences"),
     [
-        ("[]", ["telling 1: expected nothing more; told is recall firing (page, fast) at 1h45m"]),
+        ("[]", ["telling 1: expected nothing more; told is recall firing (page, fast) at 1h50m"]),
         (
             '[{ kind = "firing", severity = "ticket", between = ["1h", "2h"] }]',
             [f"telling 1: expected recall firing (ticket) between 1h and 2h; {TOLD}"],
         ),
         (
             '[{ kind = "firing", between = ["1h", "1h40m"] }]',
-            ["telling 1: expected recall firing between 1h and 1h40m; told is recall firing (page, fast) at 1h45m"],
+            ["telling 1: expected recall firing between 1h and 1h40m; told is recall firing (page, fast) at 1h50m"],
         ),
         (
             '[{ kind = "firing", between = ["1h", "2h"] }, { kind = "resolved", between = ["1h", "2h"] }]',
@@ -51,7 +51,7 @@ def cases(tmp_path: Path) -> Path:
             '[{ kind = "firing", between = ["1h", "2h"], rule = "recall/no-data" }]',
             [f"telling 1: expected recall/no-data firing between 1h and 2h; {TOLD}"],
         ),
-        ('[{ kind = "firing", tier = "fast", between = ["1h45m", "1h45m"] }]', []),
+        ('[{ kind = "firing", tier = "fast", between = ["1h50m", "1h50m"] }]', []),
     ],
 )
 def test_anything_more_or_less_fails(
@@ -66,7 +66,7 @@ def test_anything_more_or_less_fails(
 
 
 def test_a_restart_anywhere_tells_the_same(cases: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    expect = 'expect = [{ kind = "firing", between = ["1h45m", "1h45m"] }]\n'
+    expect = 'expect = [{ kind = "firing", between = ["1h50m", "1h50m"] }]\n'
     cases.write_text("".join(f"{CASE}restart_at = {step}\n{expect}" for step in range(24)))
     assert main(["test", str(cases)]) == 0
     assert capsys.readouterr().out.endswith("24 passed, 0 failed\n")
