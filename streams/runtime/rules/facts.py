@@ -44,6 +44,17 @@ class Facts:
     settle_ms: int | None = None
     own_settle_ms: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def usual_step_ms(self) -> int:
+        """The smallest multiple of the pane from 5 minutes up that every tumbling window is made of; else the pane.
+
+        Windows are judged at the step that they end with.
+        """
+        pane_ms, sizes = self.pane_ms or USUAL_STEP_MS, self.tumbling or {}
+        first = -(-USUAL_STEP_MS // pane_ms) * pane_ms
+        steps = range(first, min(sizes, default=first) + 1, pane_ms)
+        return next((step for step in steps if all(size % step == 0 for size in sizes)), pane_ms)
+
     def catalogues(self, pattern: str) -> list[tuple[str, tuple[str, ...]]]:
         """(model, its closed list of classes) of each model that a pattern selects; none where a class may be any.
 

@@ -133,6 +133,14 @@ def _check_defaults(scope: Scope) -> None:
             f'that the job counts in. Write "{format_duration(-(-step_ms // pane_ms) * pane_ms)}".'
         )
         scope.tell(RuleCode.STEP, ("defaults", "step"), text)
+    elif step_ms is not None:
+        odd = [name for size, name in sorted((scope.facts.tumbling or {}).items()) if size % step_ms]
+        if odd:
+            text = (
+                f'windows of {", ".join(odd)} are not made of steps of "{format_duration(step_ms)}", and are judged at '
+                f'the step that they end with. Write "{format_duration(scope.facts.usual_step_ms)}".'
+            )
+            scope.tell(RuleCode.STEP, ("defaults", "step"), text)
     check_period(scope, scope.defaults.period_ms, ("defaults", "period"))
     scope.of_steps(scope.defaults.no_data.for_ms, ("defaults", "no_data", "for"))
 

@@ -8,7 +8,7 @@ from streams.runtime.config.durations import format_duration
 from streams.runtime.config.lines import KeyPath
 from streams.runtime.config.problems import closest
 from streams.runtime.rules.codes import RuleCode
-from streams.runtime.rules.facts import KEPT_MS, USUAL_STEP_MS, Facts
+from streams.runtime.rules.facts import KEPT_MS, Facts
 from streams.runtime.rules.sheet import Read, Sheet
 from streams.runtime.rules.tables import AboutTable, DefaultsTable, NoDataTable, ReadyTable
 from streams.runtime.rules.values import SUMMARY_FIELDS, fields_of, names_in
@@ -34,9 +34,8 @@ class Scope:
 
     @property
     def step_ms(self) -> int:
-        """The step: what the file says, else the smallest multiple of the pane from 5 minutes up."""
-        pane_ms = self.facts.pane_ms or USUAL_STEP_MS
-        return self.defaults.step_ms or -(-USUAL_STEP_MS // pane_ms) * pane_ms
+        """The step: what the file says, else the usual one of the job."""
+        return self.defaults.step_ms or self.facts.usual_step_ms
 
     @property
     def says_no_data(self) -> bool:
