@@ -11,6 +11,7 @@ from rich.text import Text
 from streams.runtime.kafka.tail import Row
 
 _PLACE = ("model", "model_version", "segment", "window", "window_start", "status")
+_ALERT = ("t", "kind", "severity", "rule", "model", "model_version", "class", "segment", "summary")
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "windows": (
         *_PLACE, "predictions", "labelled", "coverage", "balanced_accuracy", "balanced_accuracy_lower",
@@ -37,6 +38,12 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "model", "model_version", "window_start", "status", "reason", "subject", "actual", "predicted", "confidence",
         "topic", "partition", "offset",
     ),
+    "alerts": (*_ALERT, "phase"),
+    "alert-log": (*_ALERT, "reason"),
+    "gates": (
+        "t", "gate", "model", "candidate", "baseline", "verdict", "delta", "lower", "upper", "reason",
+    ),
+    "tellings": ("t", "receiver", "state", "attempts", "group", "error"),
     "rejects": ("topic", "partition", "offset", "reason", "detail", "late_by_ms"),
     "audit": (),
 }  # fmt: skip
@@ -59,7 +66,7 @@ _TIMES = frozenset({"window_start"})
 _SHARED = ("model", "model_version", "segment", "window")
 """What is said once, below the table, where it is the same in all rows."""
 
-_ORDER = ("window_end", "window_start")
+_ORDER = ("window_end", "window_start", "t")
 _MISSING = "-"
 _SMALL = 0.00005
 _MOST_KEYS = 20_000  # beyond it the keys updated longest ago are forgotten: nobody reads that far down a terminal
@@ -78,6 +85,8 @@ class NewestRows:
     def update(self, row: Row) -> None:
         """Take a row, unless a newer revision of its key is there."""
         key = row.key or f"{row.partition}/{row.offset}"
+        if self._noun == "alert-log":
+            key = str(row.value.get("transition_id"))  # no transition replaces another
         known = self._rows.pop(key, None)
         newer = known is None or row.value.get("revision", 0) >= known.value.get("revision", 0)
         self._rows[key] = row if newer or known is None else known

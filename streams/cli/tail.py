@@ -33,11 +33,15 @@ class Noun(StrEnum):
     GROUPS = "groups"
     LABEL_SOURCES = "label_sources"
     SAMPLES = "samples"
+    ALERTS = "alerts"
+    ALERT_LOG = "alert-log"
+    GATES = "gates"
+    TELLINGS = "tellings"
     REJECTS = "rejects"
     AUDIT = "audit"
 
 
-_OF_NO_MODEL = frozenset({Noun.REJECTS, Noun.AUDIT})
+_OF_NO_MODEL = frozenset({Noun.REJECTS, Noun.AUDIT, Noun.TELLINGS})
 _NEWEST = 20
 
 

@@ -142,7 +142,11 @@ def test_every_output_topic_can_be_read_and_has_columns() -> None:
     assert {noun.value for noun in Noun} == set(get_args(TopicNoun)) - INTERNAL == set(COLUMNS)
 
 
-@pytest.mark.parametrize("name", sorted(file.name.split(".")[1] for file in SCHEMAS.iterdir()))
+BESIDES = {"alert_pulse", "mute"}
+"""Rows of the alerts topic that are no alerts: a table of alerts has dashes for them."""
+
+
+@pytest.mark.parametrize("name", sorted({file.name.split(".")[1] for file in SCHEMAS.glob("*.json")} - BESIDES))
 def test_the_columns_shown_are_fields_of_the_rows(name: str) -> None:
-    (noun,) = {name, f"{name}s", f"{name}es"} & set(COLUMNS)
+    (noun,) = {name, f"{name}s", f"{name}es", name.replace("_", "-")} & set(COLUMNS)
     assert set(COLUMNS[noun]) <= set(schema(name)["properties"])
