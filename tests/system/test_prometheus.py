@@ -32,7 +32,7 @@ schema = 1
 [[slo]]
 name = "recall"
 model = "*"
-target = 0.5
+target = 0.95
 runbook = "https://runbooks.example.com/quality/ErrorBudgetBurn"
 """
 
@@ -156,8 +156,14 @@ def test_a_worker_is_scraped_and_the_shipped_rules_have_values(
             alerts(capfd, *where) for where in (("--url", f"http://127.0.0.1:{worker.port}"), ("-c", str(job.file)))
         )
         assert by_pages == by_topics
+        last_page = worker.get("metrics")[1]
         assert set(by_pages[1]["judged"]) == {row.value["model"] for row in job.rows("windows")}
         assert worker.stop() == 0
+        before = alert_series(last_page)
+        assert before
+        again = job.start_ready()
+        job.wait(lambda: alert_series(again.get("metrics")[1]) == before, "a restarted worker shows the same alerts")
+        assert again.stop() == 0
     assert "level=error" not in prometheus.log.read_text()
 
 
@@ -168,6 +174,11 @@ def alerts(capfd: pytest.CaptureFixture[str], *where: str) -> tuple[int, dict[st
     found: dict[str, Any] = json.loads(capfd.readouterr().out)
     assert code == int(found["firing"] > 0)
     return code, found
+
+
+def alert_series(page: str) -> set[str]:
+    """The alerts on a worker's page."""
+    return {line for line in page.splitlines() if line.startswith("quality_alert_phase{")}
 
 
 def check_page(prometheus: Prometheus, job: Job) -> None:
@@ -192,7 +203,7 @@ def check_page(prometheus: Prometheus, job: Job) -> None:
     assert set(waiting) == {"kind=prediction", "kind=label"}
     assert prometheus.values("quality_join_held_limit_bytes") == {"": 1e9}
     assert len(prometheus.values("quality_rules_info")) == 1
-    assert set(prometheus.values("quality_slo_target_ratio").values()) == {0.5}
+    assert set(prometheus.values("quality_slo_target_ratio").values()) == {0.95}
     assert prometheus.values("quality_slo_burn_threshold")
     models = {row.value["model"] for row in job.rows("windows")}
     assert set(prometheus.values("quality_alert_step_timestamp_seconds")) == {f"model={model}" for model in models}
