@@ -275,6 +275,16 @@ def test_a_shadow_gate_with_pairs_decides_on_fewer_events() -> None:
     assert "independent" not in together.body["reason"]
 
 
+def test_it_is_looked_at_when_its_time_is_over() -> None:
+    race = Race(canary(margin=0.0001, max_duration_ms=DAY + HOUR // 2))
+    for _ in range(25 * HOUR // STEP):
+        for version in (race.own, race.base):
+            version.step({"fraud": (10, 9)})
+        result = race.judge()
+    assert result.t == T0 + DAY + HOUR // 2
+    assert result.body["reason"].startswith("not decided within 24.5 h")
+
+
 def test_after_a_day_it_is_looked_at_as_each_hour_is_full() -> None:
     race = Race(canary(margin=0.0001))
     looked = []

@@ -63,8 +63,9 @@ def test_the_window_in_which_a_gate_begins_counts() -> None:
 
 def test_of_several_sizes_only_the_smallest_counts() -> None:
     pairing = Pairing()
-    pairing.take([window("42", 0, HOURLY, DAY)])
-    pairing.take([window("42", 0, HOURLY), window("42", 0, HOURLY, DAY)])
+    daily: Outcomes = {("40", "ok", OWN): 100}
+    pairing.take([window("42", 0, daily, DAY)])
+    pairing.take([window("42", 0, HOURLY), window("42", 0, daily, DAY)])
     assert pairing.between("42", "40", 0, DAY) == {"ok": (0, 7, 0, 0)}
 
 
