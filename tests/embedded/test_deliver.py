@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import httpx
 import orjson
 import pytest
 
 from streams.runtime.config.job import Config, load
 from streams.runtime.kafka.embedded import EmbeddedBroker
 from streams.runtime.topic_plans import own_plans
+from tests.support.real_kafka import free_ports
 from tests.support.receiver import LoopbackReceiver
 from tests.support.receiver_rows import STEP, ModelRows, write
 from tests.support.topic_rows import newest, read_topic
@@ -169,10 +171,20 @@ def test_a_standby_goes_on_where_a_killed_one_was_with_the_same_ids(bench: Bench
 
 def test_what_a_receiver_refuses_is_a_dead_letter(bench: Bench) -> None:
     bench.hook.answer = lambda _: (400, {})
+    [port] = free_ports(1)
+    bench.change("[deliver]", f"[deliver]\nhttp_port = {port}")
     rows, t = ModelRows(), now() - STEP
     bench.deliver()
     bench.write(rows.fires("a", t), rows.pulse(t))
     wait_for(lambda: list(bench.fates().values()) == ["dead"], "it is a dead letter")
+    wanted = {
+        'quality_notifications_total{outcome="dead",receiver="hook"} 1.0',
+        'quality_delivery_pending{receiver="hook"} 0.0',
+        'quality_delivery_oldest_seconds{receiver="hook"} 0.0',
+        'quality_notification_duration_seconds_count{receiver="hook"} 1.0',
+    }
+    url = f"http://127.0.0.1:{port}/metrics"
+    wait_for(lambda: wanted <= set(httpx.get(url).text.splitlines()), "the metrics say so")
     command = [sys.executable, "-m", "streams.cli.main", "deliver", "-c", str(bench.file), "--dead-letters", "--json"]
     done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 1

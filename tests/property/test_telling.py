@@ -4,6 +4,7 @@ A deliverer is simulated with lists for its logs. It may die before it wrote wha
 before it noted that it was sent.
 """
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from streams.alerts.rules.model import HOUR, MINUTE, Severity
 from streams.alerts.telling.planner import Address, Planner, Timing
 from streams.alerts.telling.rows import Entry, Fate, entry_of, entry_row
-from streams.alerts.telling.told import Batch, Kind, Reason, Telling
+from streams.alerts.telling.told import Batch, Kind, Reason, Telling, ToldBook
 from tests.support.receiver_rows import STEP, ModelRows, Row
 
 TIMING = Timing(repeat_ms=HOUR // 2, max_age_ms=2 * HOUR)
@@ -225,3 +226,25 @@ def test_who_wants_pages_gets_an_alert_only_once_it_is_one(steps: list[tuple[str
     assert {telling.severity for telling in told(deliverer, "pages").values()} <= {"page"}
     everything = {(t.fingerprint, t.episode) for t in told(deliverer).values() if t.severity == "page"}
     assert {(t.fingerprint, t.episode) for t in told(deliverer, "pages").values()} == everything
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS, st.randoms(use_true_random=False), st.integers(0, 3))
+def test_what_was_told_is_known_in_whatever_order_the_log_is_read(
+    steps: list[tuple[str, str]], chance: random.Random, repeated: int
+) -> None:
+    history = of_steps(steps)
+    batches = [entry_of(row).batch for row in lived(history, [""], [0]).log.values()]
+    shuffled = batches + batches[:repeated]
+    chance.shuffle(shuffled)
+    known, again = ToldBook(), ToldBook()
+    for batch in batches:
+        known.take(batch)
+    for batch in shuffled:
+        again.take(batch)
+    assert known.open_of("fraud") == again.open_of("fraud")
+    for receiver in ("all", "pages"):
+        for cls in CLASSES:
+            assert known.get(receiver, history.rows.fingerprint(cls)) == again.get(
+                receiver, history.rows.fingerprint(cls)
+            )

@@ -103,6 +103,7 @@ class Crashing:
         self.worker: WorkerProcess = job.start()
         self._deliverer = self._deliver(0)
         self.starts = 1
+        self.asleep: list[subprocess.Popen[bytes]] = []
 
     def kill_worker(self) -> None:
         self.worker.kill()
@@ -114,13 +115,27 @@ class Crashing:
         self._deliverer = self._deliver(self.starts)
         self.starts += 1
 
+    def replace_deliverer(self) -> None:
+        """Let it sleep while another one takes its place; it believes that all is its own when it wakes up."""
+        self._deliverer.send_signal(signal.SIGSTOP)
+        self.asleep.append(self._deliverer)
+        self._deliverer = self._deliver(self.starts)
+        self.starts += 1
+
+    def wake(self) -> list[int]:
+        """Wake up those that were replaced, and wait until they end by themselves; their exit codes."""
+        for process in self.asleep:
+            process.send_signal(signal.SIGCONT)
+        return [process.wait(60) for process in self.asleep]
+
     def stop(self) -> int:
         self._deliverer.send_signal(signal.SIGTERM)
         return self._deliverer.wait(20)
 
     def kill_for_good(self) -> None:
-        self._deliverer.kill()
-        self._deliverer.wait(10)
+        for process in (self._deliverer, *self.asleep):
+            process.kill()
+            process.wait(10)
 
     def logs(self) -> str:
         files = sorted(self.job.folder.glob("deliver-*.log"))
@@ -167,7 +182,11 @@ def test_everything_is_heard_once_although_both_are_killed(cluster: RealCluster,
                     job.wait(partial(_has, hook, wanted), "something is told")
                     if number % 2:
                         crashing.kill_worker()
-                    crashing.kill_deliverer()
+                    if number == 1:
+                        crashing.replace_deliverer()
+                    else:
+                        crashing.kill_deliverer()
+                assert all(crashing.wake())  # its name in the group is another's
                 job.finish()
                 job.wait(lambda: expected(job) == heard(hook), "everything is heard")
                 assert crashing.stop() == 0
