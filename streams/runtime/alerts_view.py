@@ -44,6 +44,7 @@ class AlertsView:
         self._next: dict[Place, int] = {}  # what has been taken is not taken again by the next client
         self._behind: dict[Place, int] | None = None  # the ends that are not reached yet; None before they are known
         self._lost_s: float | None = None
+        self._is_failing = False
 
     @classmethod
     def of(cls, config: Config, board: AlertsBoard, log: Log) -> "AlertsView":
@@ -65,7 +66,9 @@ class AlertsView:
             try:
                 self._read()
             except KafkaException as exception:
-                self._log.info("the alerts cannot be read; trying again", reason=error_of(exception).str())
+                if not self._is_failing:  # said once, not for as long as a broker is away
+                    self._log.info("the alerts cannot be read; trying again", reason=error_of(exception).str())
+                self._is_failing = True
             self._stop.wait(AGAIN_AFTER_S)
 
     def _read(self) -> None:
@@ -77,6 +80,7 @@ class AlertsView:
         try:
             self._lost_s = None
             self._begin(consumer)
+            self._is_failing = False
             while not self._stop.is_set() and not self._is_lost():
                 for message in consumer.consume(_BATCH, _WAIT_S):
                     self._take(message)

@@ -126,3 +126,4 @@ def test_a_broker_that_is_not_there_yet_is_waited_for(running: Running, monkeypa
     running.broker.broker_up()
     wait_for(lambda: board.reading() is None, "the view is ready")
     assert firing(board) == ["a"]
+    assert journal.count("the alerts cannot be read; trying again") == 1
