@@ -27,6 +27,11 @@ class Muting:
         self._event: dict[str, Mute] = {}
         self._wall: dict[str, Mute] = {}
 
+    @property
+    def by_wall(self) -> bool:
+        """Whether any goes by the wall clock."""
+        return bool(self._wall)
+
     def put(self, key: str, row: Mapping[str, Any]) -> None:
         """A mute's row. Raises KeyError or ValueError when it is none."""
         mute = mute_of(row)

@@ -18,6 +18,9 @@ from streams.alerts.telling.stall import stall_state
 from streams.alerts.telling.state import ALERT, MUTE, PULSE, State, ms_of, state_of
 from streams.alerts.telling.told import Batch, Telling, ToldBook, batches_of
 
+TICK_MS = 10_000
+"""How often mutes by the wall clock are looked at, at most."""
+
 
 class Timing(NamedTuple):
     """When tellings are repeated, too old, or missing; ms. Repeats go by event time, ages by the wall clock."""
@@ -47,6 +50,7 @@ class Planner:
         self._models: dict[str, ModelAlerts] = {}
         self._of_fingerprint: dict[str, str] = {}  # model
         self._muting = Muting()
+        self._ticked_ms: int | None = None
         self.told = ToldBook()
         self.watermark = 0  # the newest time at which something settled, ms of event time
         self.passed_over = 0  # rows of schemas that this version does not know
@@ -73,7 +77,11 @@ class Planner:
         return batches
 
     def tick(self, now_ms: int) -> list[Batch]:
-        """What is told because time went on by the wall clock, or because the present was recalled."""
+        """What is told because time went on by the wall clock: at first of the present, then where mutes go by it."""
+        due = self._muting.by_wall and now_ms - (self._ticked_ms or 0) >= TICK_MS
+        if self._ticked_ms is not None and not due:
+            return []
+        self._ticked_ms = now_ms
         return [batch for model in sorted(self._models) for batch in self._plan(model, now_ms)]
 
     def watch(self, job: str, watermark: int, now_ms: int) -> list[Batch]:

@@ -10,7 +10,7 @@ import pytest
 
 from streams.alerts.rows import mute_row
 from streams.alerts.rules.model import HOUR, MINUTE, Mute, Severity
-from streams.alerts.telling.planner import Address, Planner, Timing
+from streams.alerts.telling.planner import TICK_MS, Address, Planner, Timing
 from streams.alerts.telling.rows import Entry, Fate, entry_of, entry_row
 from streams.alerts.telling.told import MOST_IN_BATCH, Batch, Kind, Telling
 from tests.support.receiver_rows import STEP, ModelRows, Row
@@ -170,7 +170,7 @@ def test_a_mute_by_the_wall_clock_delays_what_is_told() -> None:
     over = Mute("night", (("class", "a"),), T - HOUR, T + HOUR, clock="wall")
     found = take(fold, mute("night", over), rows.fires("a", T), rows.fires("b", T), rows.pulse(T))
     assert set(found) == {("firing", "first", "b"), ("notice", "mute_ends", "")}
-    assert tellings(fold.tick(T + HOUR - 1)) == []
+    assert tellings(fold.tick(T + HOUR - TICK_MS)) == []
     [telling] = tellings(fold.tick(T + HOUR))
     assert (telling.reason, dict(telling.labels)["class"]) == ("first", "a")
 
