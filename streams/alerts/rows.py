@@ -85,8 +85,8 @@ def alert_row(
 def pulse_row(model: str, t: int, settled_at: int, active: Evidence, rules_hash: str) -> dict[str, object]:
     """`quality.alert_pulse.v1`, key `pulse|MODEL`: the newest step that was judged of a model, alerts or not.
 
-    `active` counts instances by phase, severity and muted. Receivers know by it that time goes on: repeats and the
-    watch on a stalled job go by it.
+    `active` counts instances by phase, severity and muted, and the segment values that no rule is asked about.
+    Receivers know by it that time goes on: repeats and the watch on a stalled job go by it.
     """
     return {
         "schema": "quality.alert_pulse.v1",

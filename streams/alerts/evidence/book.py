@@ -17,8 +17,11 @@ from streams.quality.counts.details import FIRST_DETAIL, SHIFT, UNLABELLED
 from streams.quality.counts.names import Names
 from streams.quality.counts.shares import Changes
 
-MOST_SERIES = 200
-"""Segment values with counts of their own, for each model; those that come later have none."""
+MOST_ROWS = 20_000
+"""Classes times series that a model has counts by step of; segment values that come later have none."""
+
+MOST_NAMED = 100_000
+"""Segment values that are known to have none; further ones are not told apart."""
 
 SeriesKey = tuple[str, str, str]
 """Version, dimension and value; the last two "" of all segments together."""
@@ -34,6 +37,7 @@ class ModelBook:
         self.dimensions = dimensions
         self.classes: list[str] = []
         self.series: dict[SeriesKey, Series] = {}
+        self.left_out: set[tuple[str, str]] = set()  # dimensions and values that came when there was no room
         self.t = NO_TIME
         self._local: dict[int, int] = {}  # the judge's number of a class -> the index here
         self._capacity = 8
@@ -103,6 +107,7 @@ class ModelBook:
             "classes": list(self.classes),
             "local": [[number, index] for number, index in self._local.items()],
             "capacity": self._capacity,
+            "left_out": sorted(map(list, self.left_out)),
             "series": [[*key, s.began_ms, s.first_ms, s.last_ms, s.ring.dump()] for key, s in self.series.items()],
             "waiting": [[stood, *(column.tobytes() for column in changes)] for stood, changes in self._waiting],
         }
@@ -111,6 +116,7 @@ class ModelBook:
         """Fill an empty one with what `dump` gave. Raises ValueError when it is damaged."""
         self.t, self._capacity = state["t"], state["capacity"]
         self.classes.extend(state["classes"])
+        self.left_out = {(dimension, value) for dimension, value in state["left_out"]}
         self._local = {number: index for number, index in state["local"]}  # noqa: C416 - lists become pairs
         for version, dimension, value, began_ms, first_ms, last_ms, ring in state["series"]:
             series = self._begin((version, dimension, value), Ring.load(self.windows, self._capacity, ring))
@@ -166,10 +172,12 @@ class ModelBook:
         found = []
         for key in keys:
             series = self.series.get(key)
-            if series is None and (not key[1] or len(self.series) < MOST_SERIES):
+            if series is None and (not key[1] or len(self.series) * self._capacity < MOST_ROWS):
                 series = self._begin(key, Ring(self.windows, self._capacity, self.t))
             if series is not None:
                 found.append(series)
+            elif len(self.left_out) < MOST_NAMED:
+                self.left_out.add(key[1:])
         return found
 
     def _begin(self, key: SeriesKey, ring: Ring) -> Series:

@@ -84,7 +84,8 @@ class ModelWatch:
             rows += self._step(settle_ms, names, pane_ms)
         if self.book.t > began:
             settled = self.book.t + settle_ms
-            pulse = pulse_row(self.model, self.book.t, settled, self.roster.counts(), self.rules.hash)
+            counts = {**self.roster.counts(), "left_out": len(self.book.left_out)}
+            pulse = pulse_row(self.model, self.book.t, settled, counts, self.rules.hash)
             rows.append(OutputRow(ALERTS, f"pulse|{self.model}", pulse))
         return rows
 

@@ -122,7 +122,7 @@ def examples() -> dict[str, dict[str, object]]:
     rows = life()
     found = {f"quality.alert_log.v1.{change}": rows[change] for change in Change}
     found |= {f"quality.alert.v1.{kind}": rows[f"state {kind}"] for kind in ("firing", "heartbeat", "resolved")}
-    active: Evidence = {"pending": 0, "firing": 1, "recovering": 0, "pages": 1, "tickets": 0, "muted": 0}
+    active: Evidence = {"pending": 0, "firing": 1, "recovering": 0, "pages": 1, "tickets": 0, "muted": 0, "left_out": 0}
     found["quality.alert_pulse.v1"] = pulse_row("fraud-clf", T0 + STEP, T0 + STEP + HOUR, active, CONTEXT.rules_hash)
     return found | {"quality.mute.v1.weekly": mute_row(REINDEX), "quality.mute.v1.once": mute_row(ROLLOUT)}
 
@@ -194,7 +194,7 @@ def test_a_row_of_a_drift_alert_says_window_kind_and_segment() -> None:
 
 
 def test_the_pulse_counts_what_a_roster_has() -> None:
-    row = pulse_row("m", T0, T0 + HOUR, Roster().counts(), "0")
+    row = pulse_row("m", T0, T0 + HOUR, {**Roster().counts(), "left_out": 0}, "0")
     fits(row)
 
 
