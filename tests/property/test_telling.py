@@ -89,10 +89,10 @@ class Deliverer:
         planned: list[Batch] = []
         while self.read < upto:
             planned += self.planner.take(*self.alerts[self.read], now_ms)
-            self.hold = (self.read if self.hold is None else self.hold) if self.planner.misses else None
+            self.hold = (self.read if self.hold is None else self.hold) if self.planner.misses(now_ms) else None
             self.read += 1
         planned += self.planner.tick(now_ms)
-        self.hold = self.hold if self.planner.misses else None
+        self.hold = self.hold if self.planner.misses(now_ms) else None
         if crash == "before writing":
             return False
         for batch in planned:

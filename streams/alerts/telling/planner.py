@@ -9,7 +9,7 @@ a model settled longer ago than `max_age_ms` nobody is told of the model.
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from streams.alerts.rules.model import HOUR, MINUTE, Match
+from streams.alerts.rules.model import DAY, HOUR, MINUTE, Match
 from streams.alerts.telling import notices
 from streams.alerts.telling.decision import is_for, told_firing, told_resolved
 from streams.alerts.telling.model_alerts import ModelAlerts, Step
@@ -20,6 +20,10 @@ from streams.alerts.telling.told import Batch, Telling, ToldBook, batches_of
 
 TICK_MS = 10_000
 """How often mutes by the wall clock are looked at, at most."""
+
+
+REMEMBERED_MS = 7 * DAY
+"""Of a model that never catches up: for how long the position waits for what nobody was told of."""
 
 
 class Timing(NamedTuple):
@@ -49,16 +53,18 @@ class Planner:
         self._since_ms = 0 if began_ms is None else began_ms - timing.max_age_ms
         self._models: dict[str, ModelAlerts] = {}
         self._of_fingerprint: dict[str, str] = {}  # model
+        self._missing: set[str] = set()  # models of which somebody missed something
         self._muting = Muting()
         self._ticked_ms: int | None = None
         self.told = ToldBook()
         self.watermark = 0  # the newest time at which something settled, ms of event time
         self.passed_over = 0  # rows of schemas that this version does not know
 
-    @property
-    def misses(self) -> bool:
-        """Whether episodes are kept for a summary: rows since the first of them are needed after a crash."""
-        return any(alerts.missed for alerts in self._models.values())
+    def misses(self, now_ms: int) -> bool:
+        """Whether episodes of the last week wait for a summary: rows since the first are needed after a crash."""
+        since_ms = now_ms - REMEMBERED_MS
+        missed = (state for model in self._missing for state in self._models[model].missed.values())
+        return any(state.settled_at > since_ms for state in missed)
 
     def adopt(self, batch: Batch) -> None:
         """A batch out of the log of tellings: it was decided before."""
@@ -114,6 +120,8 @@ class Planner:
             self.watermark = max(self.watermark, state.settled_at)
             known = recalled or state.settled_at < self._since_ms or self._muting.covers(state, now_ms)
             alerts.put(state, missable=not known)
+            if alerts.missed:
+                self._missing.add(state.model)
         elif schema == PULSE:
             step = Step(ms_of(row["t"]), ms_of(row["settled_at"]))
             self.watermark = max(self.watermark, step.settled_at)
@@ -155,6 +163,7 @@ class Planner:
         for batch in batches:
             self.told.take(batch)
         alerts.missed, alerts.missed_more = {}, 0
+        self._missing.discard(model)
         return batches
 
     def _of_alert(

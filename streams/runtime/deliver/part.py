@@ -57,16 +57,16 @@ class Part:
                 self.planned += self.planner.take(key, row, now_ms())
             except BROKEN as error:
                 raise broken(message, error) from error
-            if not self.planner.misses:
-                self.hold = None
-            elif self.hold is None:
+            if self.hold is None and self.planner.misses(now_ms()):
                 self.hold = offset
+            elif self.hold is not None and not self.planner.misses(now_ms()):
+                self.hold = None
         self.position = max(self.position, end)
 
     def tick(self, now_ms: int) -> None:
         """Decide what the clock asks for."""
         self.planned += self.planner.tick(now_ms)
-        if not self.planner.misses:
+        if self.hold is not None and not self.planner.misses(now_ms):
             self.hold = None
 
     def records(self, topic: str) -> list[Record]:

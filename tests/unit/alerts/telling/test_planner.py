@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from streams.alerts.rows import mute_row
-from streams.alerts.rules.model import HOUR, MINUTE, Mute, Severity
+from streams.alerts.rules.model import DAY, HOUR, MINUTE, Mute, Severity
 from streams.alerts.telling.planner import TICK_MS, Address, Planner, Timing
 from streams.alerts.telling.rows import Entry, Fate, entry_of, entry_row
 from streams.alerts.telling.told import MOST_IN_BATCH, Batch, Kind, Telling
@@ -130,7 +130,8 @@ def test_what_began_and_ended_in_a_gap_is_one_notice() -> None:
     silent = [rows.fires("a", old), rows.pulse(old), rows.resolves("a", old + STEP), rows.pulse(old + STEP)]
     silent += [rows.fires("b", old + STEP), rows.resolves("b", old + 2 * STEP), rows.pulse(old + 2 * STEP)]
     assert take(fold, *silent) == []
-    assert fold.misses
+    assert fold.misses(T)
+    assert not fold.misses(T + 8 * DAY)  # of a model that never catches up
     [notice] = tellings(fold.take(*rows.pulse(T), T))
     assert (notice.kind, notice.reason, notice.severity) == (Kind.NOTICE, "catch_up", "ticket")
     assert [member["labels"]["class"] for member in notice.members] == ["a", "b"]
@@ -138,7 +139,7 @@ def test_what_began_and_ended_in_a_gap_is_one_notice() -> None:
         "2 alerts of fraud began and ended while nobody was told, between 1970-02-11T13:00:00.000Z and "
         "1970-02-11T13:10:00.000Z"
     )
-    assert not fold.misses
+    assert not fold.misses(T)
     assert tellings(fold.tick(T + 1_000)) == []
 
 
