@@ -7,11 +7,12 @@ import orjson
 import typer
 from rich.console import Console
 
-from streams.cli.rules_check import check_rules, counted, is_rules, summary_of, tell_warnings
+from streams.cli.rules_check import check_rules, counted, is_rules, tell_warnings
 from streams.runtime.config.durations import format_duration
 from streams.runtime.config.job import Config, environment, load
 from streams.runtime.config.problems import InvalidConfigError
 from streams.runtime.errors import ConfigError
+from streams.runtime.rules.answers import summary_of
 from streams.runtime.rules.load import Loaded
 
 

@@ -21,6 +21,7 @@ from streams.cli.deliver import deliver
 from streams.cli.demo import demo
 from streams.cli.explain import explain
 from streams.cli.gate import GateCommand, gate
+from streams.cli.mute import mute
 from streams.cli.replay import LISTS, replay
 from streams.cli.report import report
 from streams.cli.rules_diff import diff
@@ -31,6 +32,7 @@ from streams.cli.sources import sources
 from streams.cli.status import status
 from streams.cli.tail import tail
 from streams.cli.topics import topics
+from streams.cli.trained import trained
 from streams.cli.value_lists import repeat_options
 from streams.runtime.errors import StreamsError
 
@@ -60,6 +62,8 @@ app.command("score", rich_help_panel=_LOOK)(score)
 app.command("gate", cls=GateCommand, rich_help_panel=_LOOK)(gate)
 app.command("checkpoints", rich_help_panel=_LOOK)(checkpoints)
 app.command("sources", rich_help_panel=_LOOK)(sources)
+app.command("mute", rich_help_panel=_STEER)(mute)
+app.command("trained", rich_help_panel=_STEER)(trained)
 app.command("advance", rich_help_panel=_STEER)(advance)
 
 

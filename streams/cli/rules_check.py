@@ -13,8 +13,9 @@ from rich.markup import escape
 from streams.alerts.rules.model import RuleSet, Severity
 from streams.runtime.config.durations import format_duration
 from streams.runtime.config.job import environment, load
-from streams.runtime.config.problems import InvalidConfigError, Problem
+from streams.runtime.config.problems import InvalidConfigError
 from streams.runtime.errors import ConfigError
+from streams.runtime.rules.answers import right, wrong
 from streams.runtime.rules.load import Loaded, load_rules
 from streams.runtime.rules.rates import read_rates
 from streams.runtime.rules.tables import LISTS
@@ -51,11 +52,11 @@ def check_rules(path: Path, config: Path | None, rates: Path | None, *, as_json:
     except ConfigError as error:
         if not as_json:
             raise
-        problems = [as_dict(p, str(path)) for p in error.problems] if isinstance(error, InvalidConfigError) else []
-        typer.echo(orjson.dumps({"ok": False, "problems": problems}))
+        told = wrong(error) if isinstance(error, InvalidConfigError) else {"ok": False, "problems": []}
+        typer.echo(orjson.dumps(told))
         raise typer.Exit(error.exit_code) from None
     if as_json:
-        typer.echo(orjson.dumps({"ok": True, "problems": [], **summary_of(loaded)}))
+        typer.echo(orjson.dumps(right(loaded)))
         return
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"[green]ok[/green]  {escape(loaded.file)}: {', '.join(counted(loaded.rules)) or 'nothing is asked'}")
@@ -72,23 +73,6 @@ def tell_warnings(console: Console, loaded: Loaded) -> None:
         console.print(
             f"{n} warning{'s' if n > 1 else ''}; the rules are right all the same (exit code 0)", markup=False
         )
-
-
-def as_dict(problem: Problem, file: str) -> dict[str, object]:
-    """A problem for tools."""
-    return {"file": file, "line": problem.line, "code": problem.code, "key": problem.key, "text": problem.text}
-
-
-def summary_of(loaded: Loaded) -> dict[str, object]:
-    """What rules ask, for tools."""
-    rules = loaded.rules
-    names = {kind: [one.name for one in getattr(rules, kind)] for kind in _NOUNS}
-    return {
-        "rules_hash": rules.hash,
-        "step_ms": rules.step_ms,
-        **names,
-        "warnings": [as_dict(warning, loaded.file) for warning in loaded.warnings],
-    }
 
 
 def counted(rules: RuleSet) -> list[str]:

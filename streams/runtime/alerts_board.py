@@ -24,6 +24,7 @@ MOST_TRANSITIONS = 10_000
 _SEVERITIES = ("page", "ticket")
 _PULSE = "quality.alert_pulse.v1"
 _ALERT = "quality.alert.v1"
+_MUTE = "quality.mute.v1"
 
 
 class AlertsBoard:
@@ -36,6 +37,7 @@ class AlertsBoard:
         self._gates: dict[str, Row] = {}
         self._alerts: dict[str, Row] = {}
         self._pulses: dict[str, Row] = {}
+        self._mutes: dict[str, Row] = {}
         self._log: defaultdict[str, deque[bytes]] = defaultdict(deque)
         self._order: deque[str] = deque()
         self._dropped: set[str] = set()
@@ -52,10 +54,14 @@ class AlertsBoard:
                 self._note(row, value)
             elif row is None:
                 (self._gates if noun == "gates" else self._alerts).pop(key, None)
+                if key.startswith("mute|"):
+                    self._mutes.pop(key.removeprefix("mute|"), None)
             elif row.get("schema") == SCHEMA:
                 self._gates[key] = row
             elif row.get("schema") == _PULSE:
                 self._pulses[row["model"]] = row
+            elif row.get("schema") == _MUTE:
+                self._mutes[row["name"]] = row
             elif row.get("schema") == _ALERT:
                 if row["phase"] in PHASES:
                     self._alerts[key] = row
@@ -106,6 +112,16 @@ class AlertsBoard:
         """Up to when each model has been judged, RFC 3339."""
         with self._lock:
             return {model: row["t"] for model, row in sorted(self._pulses.items())}
+
+    def judged_by(self) -> Mapping[str, str]:
+        """The hash of the rules by which each model was judged last."""
+        with self._lock:
+            return {model: row["rules_hash"] for model, row in sorted(self._pulses.items())}
+
+    def mutes(self) -> Sequence[Row]:
+        """The rows of all mutes by name, those that are over, too."""
+        with self._lock:
+            return [self._mutes[name] for name in sorted(self._mutes)]
 
     def history(self, fingerprint: str) -> History:
         """The transitions of one alert, oldest first."""

@@ -9,7 +9,7 @@ import asyncio
 import shutil
 import tempfile
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, cast
 
 import faust
@@ -19,6 +19,7 @@ from streams.runtime.alerts_board import AlertsBoard
 from streams.runtime.alerts_view import AlertsView
 from streams.runtime.clock import wall_ms
 from streams.runtime.config.job import Config
+from streams.runtime.desk.desk import Desk
 from streams.runtime.errors import ConfigError
 from streams.runtime.kafka.client import Log
 from streams.runtime.kafka.stage import Batch
@@ -27,7 +28,6 @@ from streams.runtime.telemetry import CONTENT_TYPE
 from streams.web.alerts import alert_routes
 from streams.web.gates import gate_routes
 from streams.web.health import Health
-from streams.web.routes import Route
 from streams.web.server import mount
 
 CHANNEL_BATCHES = 256
@@ -55,16 +55,13 @@ class Application:
         self,
         config: Config,
         takes: Mapping[str, Take],
+        desk: Desk,
         *,
         health: Callable[[], Health],
         metrics: Callable[[], bytes],
         fail: Callable[[BaseException], None],
-        routes: Sequence[Route] = (),
     ) -> None:
-        """`takes` are the coroutines that apply a batch of a stage; what escapes one goes to `fail`.
-
-        `routes` are served besides those of alerts and gates.
-        """
+        """`takes` are the coroutines that apply a batch of a stage; what escapes one goes to `fail`."""
         self._config, self._fail = config, fail
         self._folder = tempfile.mkdtemp(prefix="streams-")
         self._app = _App(
@@ -77,9 +74,10 @@ class Application:
             web_port=config.run.http_port,
             datadir=self._folder,
         )
-        self.board = board = AlertsBoard(lambda: config.alerts.rules.canaries, wall_ms)
+        self.board = board = AlertsBoard(lambda: desk.rules().canaries, wall_ms)
         self._alerts = AlertsView.of(config, board, cast("Log", logger("alerts")))
-        mount(self._app, health, metrics, CONTENT_TYPE, [*gate_routes(board), *alert_routes(board), *routes])
+        routes = [*gate_routes(board), *alert_routes(board), *desk.routes(board)]
+        mount(self._app, health, metrics, CONTENT_TYPE, routes)
         self._channels: dict[str, Any] = {}
         for name, take in takes.items():
             self._channels[name] = self._app.channel(maxsize=CHANNEL_BATCHES)

@@ -15,11 +15,11 @@ from collections.abc import Awaitable, Callable
 from typing import cast
 
 from streams import __version__
-from streams.alerts.orders import RulesOrder
 from streams.runtime.application import Application
 from streams.runtime.checkpoints.kept import Checkpoints
 from streams.runtime.clock import monotonic_s, wall_ms
 from streams.runtime.config.job import Config
+from streams.runtime.desk.desk import Desk
 from streams.runtime.errors import UnavailableError
 from streams.runtime.garbage import look_for_garbage_rarely
 from streams.runtime.gauges import SourceGauges, tell_configuration
@@ -30,7 +30,6 @@ from streams.runtime.kafka.stage import LOG_LIMITS, Batch
 from streams.runtime.kafka.transactions import RoundProducer, round_producer
 from streams.runtime.lifeline import watch
 from streams.runtime.logs import logger, report
-from streams.runtime.orders import give
 from streams.runtime.pin import ensure_pinned
 from streams.runtime.quality_memory import QualityMemory
 from streams.runtime.quality_metrics import QualityMetrics
@@ -75,8 +74,8 @@ class Worker:
         names = ("ledger", "tallies", "outputs", "checkpoints")
         self._ledger, self._tallies, self._rows, self._states = map(self._producer, names)
         ensure_pinned(self.config, self._rows)
-        if self.config.alerts.enabled:
-            give(RulesOrder(self.config.alerts.rules), self.config, self._tallies)
+        self._desk = Desk(self.config, self._tallies, self.telemetry, _log("desk"))
+        self._desk.begin()
         self._build()
         asyncio.run(self._main())
         return 0
@@ -94,9 +93,12 @@ class Worker:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._desk.reload_soon)
         takes = {"intake": self._take_intake, "join": self._take_join, "judge": self._take_judge}
         look_for_garbage_rarely()
-        application = Application(self.config, takes, health=self._health, metrics=self.telemetry.page, fail=self.fail)
+        application = Application(
+            self.config, takes, self._desk, health=self._health, metrics=self.telemetry.page, fail=self.fail
+        )
         await application.start()
         self._connect(application)
         self._checkpoints.writer.start()

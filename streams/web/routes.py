@@ -1,4 +1,4 @@
-"""What is a route, and what does it answer with? JSON over GET and POST, from plain inputs; no web server here.
+"""What is a route, and what does it answer with? JSON over HTTP, from plain inputs; no web server here.
 
 A route refuses what it does not know: an unknown or repeated parameter is 400, so that a typing error never reads as
 "no such alert". Every answer has `Cache-Control: no-store`, every refusal one sentence under `error`.
@@ -16,6 +16,10 @@ LONGEST_VALUE = 256
 """Characters of a parameter: names of models, versions and gates are shorter."""
 
 
+LONGEST_BODY = 256 * 1024
+"""Bytes of what is posted: a file of rules with thousands of lines is shorter."""
+
+
 class Asked(NamedTuple):
     """One request: `path` has what stands for the names in the route's pattern."""
 
@@ -26,11 +30,16 @@ class Asked(NamedTuple):
 
 
 class Route(NamedTuple):
-    """`method` is GET or POST; a pattern has names in braces: `/v1/gates/{gate}`."""
+    """`method` is GET, POST or DELETE; a pattern has names in braces: `/v1/gates/{gate}`.
+
+    `is_work`: it takes long or changes something. It is answered in a thread of its own, and not for a page of another
+    site in somebody's browser.
+    """
 
     method: str
     pattern: str
     answer: Callable[[Asked], Page]
+    is_work: bool = False
 
 
 class RefusedError(Exception):
@@ -75,11 +84,29 @@ def parameters(asked: Asked, names: Collection[str]) -> dict[str, str]:
     return found
 
 
+def json_object(body: bytes) -> dict[str, Any]:
+    """What was posted as a JSON object. Raises RefusedError (400) for anything else, or a key that is there twice."""
+    try:
+        found = json.loads(body, object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        raise RefusedError(400, "the body is no JSON object") from None
+    if not isinstance(found, dict):
+        raise RefusedError(400, "the body is no JSON object")
+    return found
+
+
 def one_of(name: str, value: str | None, known: Collection[str]) -> str | None:
     """A parameter that is one of some words, or was not given. Raises RefusedError (400)."""
     if value is not None and value not in known:
         raise RefusedError(400, f"parameter {name} is {_shown(value)}; it is one of {', '.join(sorted(known))}")
     return value
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise RefusedError(400, "the body has a key twice")
+    return found
 
 
 def _check(name: str, value: str) -> None:

@@ -3,6 +3,7 @@
 The pages read what the worker last knew and never ask Kafka, so a probe answers at once whatever the broker does.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,9 +12,10 @@ from faust.web import Request, Response, View
 
 from streams.web.health import Health
 from streams.web.pages import Page, live_page, ready_page, started_page
-from streams.web.routes import Asked, Route, answered
+from streams.web.routes import LONGEST_BODY, Asked, RefusedError, Route, answered
 
 _NO_STORE = {"Cache-Control": "no-store"}
+_OWN_SITES = ("same-origin", "none")  # what browsers say of pages of ours, and of addresses that were typed
 
 
 def mount(
@@ -26,7 +28,7 @@ def mount(
     """Add the endpoints to `app`, before it starts.
 
     `health` says how the worker is now; `metrics` is the body of /metrics and `metrics_type` its content type. Both
-    are called in the web server's thread for every request, and so are the answers of `routes`.
+    are called in the web server's thread for every request, and so are the answers of `routes` that are no work.
     """
     _mount_page(app, "/metrics", lambda _: Page(200, metrics_type, metrics()))
     _mount_page(app, "/livez", lambda verbose: live_page(health(), verbose=verbose))
@@ -49,14 +51,31 @@ def _mount_routes(app: faust.App, pattern: str, routes: Mapping[str, Route]) -> 
 
     def handler(route: Route) -> Callable[..., Awaitable[Response]]:
         async def answer(view: View, request: Any, **path: str) -> Response:
-            query = {name: tuple(request.query.getall(name)) for name in request.query}
-            body = await request.read() if route.method == "POST" else b""
-            return _response(view, answered(route, Asked(path, query, request.headers.get("If-None-Match"), body)))
+            try:
+                asked = await _asked(route, request, path)
+            except RefusedError as refused:
+                return _response(view, refused.page)
+            page = await asyncio.to_thread(answered, route, asked) if route.is_work else answered(route, asked)
+            return _response(view, page)
 
         return answer
 
     view = type("RouteView", (View,), {method.lower(): handler(route) for method, route in routes.items()})
     app.page(pattern, name=pattern.strip("/"))(view)
+
+
+async def _asked(route: Route, request: Any, path: Mapping[str, str]) -> Asked:
+    """One request, with a body of bounded size. Raises RefusedError."""
+    if route.is_work and request.headers.get("Sec-Fetch-Site", "none") not in _OWN_SITES:
+        raise RefusedError(403, "a page of another site may not do that")
+    body = b""
+    if route.method == "POST":
+        while len(body) <= LONGEST_BODY and (more := await request.content.read(LONGEST_BODY)):
+            body += more
+        if len(body) > LONGEST_BODY:
+            raise RefusedError(413, f"the body is longer than {LONGEST_BODY:,} bytes")
+    query = {name: tuple(request.query.getall(name)) for name in request.query}
+    return Asked(path, query, request.headers.get("If-None-Match"), body)
 
 
 def _response(view: View, page: Page) -> Response:
