@@ -1,5 +1,6 @@
 """What a rule says of one alert at one step."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from streams.alerts.instance import Labels, labels_of
@@ -23,6 +24,7 @@ class Said(NamedTuple):
     lasts_ms: int | None = None
 
 
+@lru_cache(1 << 14)
 def identity(model: str, version: str, segment: tuple[str, str] | None = None, cls: str | None = None) -> Labels:
     """The identity labels of a model version, of a segment value of it and of a class."""
     labels = dict(labels_of(model=model, version=version))
