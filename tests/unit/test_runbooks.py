@@ -21,9 +21,6 @@ PAGES = {path.stem: path.read_text() for path in sorted(FOLDER.glob("*.md")) if 
 OPERATIONS = {"RestoreFromBackup", "ReplayAndBackfill", "RetireVersion"}
 """Runbooks of what is done on purpose: no alert leads to them."""
 
-COMING = {"mute"}
-"""Commands that are not there yet; once they are, their options are checked like those of others."""
-
 QUESTIONS = [
     "1. Is it the labels?",
     "2. Is it one class, segment, version?",
@@ -103,8 +100,6 @@ def problems(words: list[str]) -> list[str]:
     if not words:
         return []
     command = commands.commands.get(words[0])
-    if command is None and words[0] in COMING:
-        return []
     if command is None:
         return [f"there is no command {words[0]}"]
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
