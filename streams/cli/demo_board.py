@@ -34,6 +34,7 @@ class Board:
     classes: dict[str, Values] = field(default_factory=dict)  # of the day windows of everything together
     audits: dict[str, Values] = field(default_factory=dict)
     statuses: dict[str, Values] = field(default_factory=dict)
+    transitions: dict[str, Values] = field(default_factory=dict)  # of alerts, by their ids
     rejected: Counter[str] = field(default_factory=Counter)
     rows: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -54,6 +55,8 @@ class Board:
             elif noun == "audit":
                 if row["position"] >= self.audits.get(key, row)["position"]:
                     self.audits[key] = row
+            elif noun == "alert-log":
+                self.transitions[row["transition_id"]] = row
             elif noun == "status":
                 self.statuses[key] = row
             elif noun == "rejects":
@@ -64,6 +67,11 @@ class Board:
         with self.lock:
             found = [h for h in self.windows.values() if (h.newest["window"], h.newest["segment"]) == (window, segment)]
         return sorted(found, key=lambda h: (h.newest["window_start"], h.newest["model_version"]))
+
+    def alert_log(self) -> list[Values]:
+        """Every transition of an alert, as they came."""
+        with self.lock:
+            return list(self.transitions.values())
 
     def statuses_of(self) -> dict[str, Counter[str]]:
         """How many windows of each size are open, settled and final; segments count, too."""
@@ -109,7 +117,7 @@ _NOT_COUNTS = frozenset({"ledger_partition", "position"})
 class BoardReader:
     """The threads that fill a board from a job's topics. `check` raises what ended one of them."""
 
-    NOUNS: tuple[TopicNoun, ...] = ("windows", "classes", "audit", "status", "rejects")
+    NOUNS: tuple[TopicNoun, ...] = ("windows", "classes", "alert-log", "audit", "status", "rejects")
 
     def __init__(self, config: Config, board: Board) -> None:
         self._config, self._board = config, board

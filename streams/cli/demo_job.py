@@ -17,6 +17,7 @@ from streams.runtime.topic_plans import own_plans
 DATA = Path(str(files("streams.cli") / "demo_data"))
 LOGS = ((Kind.PREDICTION, DATA / "predictions.jsonl.gz"), (Kind.LABEL, DATA / "labels.jsonl.gz"))
 ANSWERS = DATA / "expected.json"
+RULES, KNOWN_ALERTS = DATA / "rules.toml", DATA / "alerts.json"
 
 PARTITIONS = {Kind.PREDICTION: 4, Kind.LABEL: 2}
 SEGMENT = "airport"
@@ -44,6 +45,9 @@ sizes = ["1h", "24h", "7d"]
 horizon = "3d"
 slack = "2d"
 settle = "6h"
+
+[alerts]
+rules = "{rules}"
 
 [ledger]
 partitions = 4
@@ -86,7 +90,7 @@ def config_text(name: str, bootstrap: str, *, embedded: bool) -> str:
     """The TOML of the demo's job. Its topics begin with the name and a dot."""
     return _TEMPLATE.format(
         name=name, prefix=f"{name}.", bootstrap=bootstrap, create=str(not embedded).lower(), port=free_port(),
-        segment=SEGMENT,
+        segment=SEGMENT, rules=RULES.as_posix(),
     )  # fmt: skip
 
 

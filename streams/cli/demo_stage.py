@@ -47,7 +47,7 @@ class DemoStage:
         if self.job.embedded and not is_kept:
             return [
                 "Next:",
-                "  streams demo --keep                    it stays up, to look around",
+                "  streams demo --keep                    it stays up, to look around: streams alerts ...",
                 "  streams demo --brokers localhost:9092  the same on a Kafka of yours",
                 "  streams check deploy/streams.toml      a configuration for your topics",
             ]
@@ -55,6 +55,7 @@ class DemoStage:
         lines = [
             f"The topics {prefix}* are on {self.bootstrap}. Next, in another terminal:",
             f"  streams tail windows {where} --segment all",
+            f"  streams alerts {where}",
             f"  streams tail rejects {where} --from-start",
         ]
         if is_kept:

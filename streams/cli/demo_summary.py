@@ -12,12 +12,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from streams.cli.demo_alerts import AlertsFound, alerts_table, compare_alerts, episodes
 from streams.cli.demo_answers import Comparison, compare_days, compare_segments
 from streams.cli.demo_board import DAY_WINDOW, WEEK_WINDOW, Board
-from streams.cli.demo_job import ANSWERS, SEGMENT
+from streams.cli.demo_job import ANSWERS, KNOWN_ALERTS, SEGMENT
 from streams.cli.demo_view import measured, percent, versions
 
 _SHOWN = 10
+_MORE = Text("Times are ends of windows; each was said 6 h later, when labels had come.", "dim")
 
 PREDICTIONS = {
     "labelled": "labelled", "waiting": "still waiting", "expired": "never labelled", "duplicate": "duplicate",
@@ -32,7 +34,7 @@ LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the demo ended: the sums of the audits, whether they balance, and the comparisons with the answers."""
+    """How the demo ended: the sums of the audits, whether they balance, and the comparisons with what is known."""
 
     sums: Counter[str]
     is_balanced: bool
@@ -41,16 +43,18 @@ class Outcome:
     received: int
     days: Comparison
     segments: Comparison
+    alerts: AlertsFound
 
     @property
     def is_good(self) -> bool:
-        """Everything came through, balances, is final and equals the answers."""
+        """Everything came through, balances, is final and equals the answers, and the known alerts fired."""
         return (
             self.is_balanced
             and self.is_final
             and self.sent == self.received
             and self.days.is_equal
             and self.segments.is_equal
+            and self.alerts.is_right
         )
 
 
@@ -71,6 +75,7 @@ def outcome(board: Board, sent: int, partitions: int, *, is_final: bool) -> Outc
         received=board.received(),
         days=compare_days(answers, days, classes),
         segments=compare_segments(answers, weeks, SEGMENT),
+        alerts=compare_alerts(orjson.loads(KNOWN_ALERTS.read_bytes()), board.alert_log()),
     )
 
 
@@ -90,6 +95,9 @@ def show(console: Console, board: Board, found: Outcome, elapsed_s: float) -> No
     console.print()
     console.print(_weeks(board))
     console.print()
+    console.print(alerts_table(episodes(board.alert_log())))
+    console.print(_MORE)
+    console.print()
     lines = [
         ("predictions", _balance(found.sums, "predictions", PREDICTIONS), True),
         ("labels", _balance(found.sums, "labels", LABELS), True),
@@ -98,6 +106,7 @@ def show(console: Console, board: Board, found: Outcome, elapsed_s: float) -> No
         ("final", "every window" if found.is_final else "not every window, in the time there was", found.is_final),
         ("answers", found.days.sentence(), found.days.is_equal),
         ("by airport", found.segments.sentence(), found.segments.is_equal),
+        ("alerts", found.alerts.sentence(), found.alerts.is_right),
     ]
     table = Table.grid(padding=(0, 1))
     for name, text, is_right in lines:
@@ -105,7 +114,7 @@ def show(console: Console, board: Board, found: Outcome, elapsed_s: float) -> No
             Text("ok" if is_right else "XX", "green" if is_right else "bold red"), Text(name, "bold"), Text(text)
         )
     console.print(table)
-    for line in [*found.days.differences, *found.segments.differences][:_SHOWN]:
+    for line in [*found.days.differences, *found.segments.differences, *found.alerts.differences][:_SHOWN]:
         console.print(Text(f"   {line}", "red"))
 
 

@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from streams.cli.demo_alerts import alert_line, told
 from streams.cli.demo_board import DAY_WINDOW, WEEK_WINDOW, Board, Values, WindowHistory
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -21,7 +22,8 @@ _LABELLED = 20
 """A window of which a smaller share, or fewer, predictions have a label says little; its bar is a dot."""
 
 _NEWEST = 10
-_OTHER_LINES = 16
+_ALERTS = 3
+_OTHER_LINES = 21
 """Lines of the picture besides the newest windows, and one to spare: a picture that scrolls flickers."""
 
 
@@ -51,6 +53,8 @@ class Picture:
             *self._sparklines(days, width),
             Text(),
             self._newest(days, max(2, min(_NEWEST, console.height - _OTHER_LINES)), width),
+            Text(),
+            *self._alerts(),
             Text(),
             self._counts(days),
         ]
@@ -109,6 +113,14 @@ class Picture:
         for _ in range(count - len(days)):
             table.add_row()
         return table
+
+    def _alerts(self) -> list[Text]:
+        """The newest of what people were told, and room for what they will be."""
+        rows = told(self._board.alert_log())
+        fired, over = (sum(row["kind"] == kind for row in rows) for kind in ("firing", "resolved"))
+        lines = [Text("alerts", "bold") + Text(f"   {fired} fired, {over} of them over", "dim")]
+        lines += [alert_line(row) for row in reversed(rows[-_ALERTS:])]
+        return [*lines, *[Text()] * (1 + _ALERTS - len(lines))]
 
     def _counts(self, days: Sequence[WindowHistory]) -> Text:
         sums = self._board.sums()

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
+from streams.cli.demo_alerts import alert_line, told
 from streams.cli.demo_board import Board, BoardReader
 from streams.cli.demo_loader import HistoryLoader
 from streams.cli.demo_stage import DemoStage
@@ -93,9 +95,14 @@ class Watch:
     @contextmanager
     def _lines(self, console: Console) -> Iterator[Show]:
         due_s = 0.0
+        heard: set[str] = set()
 
         def show(progress: Progress, is_over: bool) -> None:
             nonlocal due_s
+            for row in told(self._board.alert_log()):
+                if row["transition_id"] not in heard:
+                    heard.add(row["transition_id"])
+                    console.print(Text("   alert ") + alert_line(row), soft_wrap=True)
             if is_over or progress.elapsed_s >= due_s:
                 due_s += _LINE_S
                 console.print(log_line(self._board, progress), soft_wrap=True, markup=False)
