@@ -88,6 +88,7 @@ def json_object(body: bytes) -> dict[str, Any]:
     """What was posted as a JSON object. Raises RefusedError (400) for anything else, or a key that is there twice."""
     try:
         found = json.loads(body, object_pairs_hook=_once)
+        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()  # no half characters, no NaN
     except (ValueError, RecursionError):
         raise RefusedError(400, "the body is no JSON object") from None
     if not isinstance(found, dict):

@@ -5,6 +5,7 @@ The pages read what the worker last knew and never ask Kafka, so a probe answers
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import faust
@@ -15,6 +16,7 @@ from streams.web.pages import Page, live_page, ready_page, started_page
 from streams.web.routes import LONGEST_BODY, Asked, RefusedError, Route, answered
 
 _NO_STORE = {"Cache-Control": "no-store"}
+_THREADS, _AT_ONCE = 2, 8
 _OWN_SITES = ("same-origin", "none")  # what browsers say of pages of ours, and of addresses that were typed
 
 
@@ -34,8 +36,27 @@ def mount(
     _mount_page(app, "/livez", lambda verbose: live_page(health(), verbose=verbose))
     _mount_page(app, "/startupz", lambda verbose: started_page(health(), verbose=verbose))
     _mount_page(app, "/readyz", lambda verbose: ready_page(health(), verbose=verbose))
+    workroom = _Workroom()
     for pattern in dict.fromkeys(route.pattern for route in routes):
-        _mount_routes(app, pattern, {route.method: route for route in routes if route.pattern == pattern})
+        _mount_routes(app, workroom, pattern, {route.method: route for route in routes if route.pattern == pattern})
+
+
+class _Workroom:
+    """The threads in which work is answered, so that it never holds up the loop. What is too much is refused."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_THREADS, "web")
+        self._waiting = 0
+
+    async def answered(self, route: Route, asked: Asked) -> Page:
+        """What a route answers."""
+        if self._waiting >= _AT_ONCE:
+            return RefusedError(503, "too much is asked at once; ask again in a moment").page
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, answered, route, asked)
+        finally:
+            self._waiting -= 1
 
 
 def _mount_page(app: faust.App, path: str, page_of: Callable[[bool], Page]) -> None:
@@ -46,7 +67,7 @@ def _mount_page(app: faust.App, path: str, page_of: Callable[[bool], Page]) -> N
     app.page(path, name=path.strip("/"))(handler)
 
 
-def _mount_routes(app: faust.App, pattern: str, routes: Mapping[str, Route]) -> None:
+def _mount_routes(app: faust.App, workroom: _Workroom, pattern: str, routes: Mapping[str, Route]) -> None:
     """One view for all methods of a pattern; other methods are answered with 405."""
 
     def handler(route: Route) -> Callable[..., Awaitable[Response]]:
@@ -55,8 +76,7 @@ def _mount_routes(app: faust.App, pattern: str, routes: Mapping[str, Route]) -> 
                 asked = await _asked(route, request, path)
             except RefusedError as refused:
                 return _response(view, refused.page)
-            page = await asyncio.to_thread(answered, route, asked) if route.is_work else answered(route, asked)
-            return _response(view, page)
+            return _response(view, await workroom.answered(route, asked) if route.is_work else answered(route, asked))
 
         return answer
 

@@ -6,6 +6,7 @@ It always has an end, a reason and an author. Nothing here reads a clock: `now_m
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
+import orjson
 from pydantic import Field, ValidationError
 
 from streams.alerts.rules.model import DAY, Mute, RuleSet, selects
@@ -79,9 +80,17 @@ def requested(body: Mapping[str, Any], rules: RuleSet, job: Job | None, judged: 
     """
     found: list[MuteProblem] = []
     request, wrong = _read(body, found)
-    for key, value in (("name", request.name), ("reason", request.reason.strip()), ("author", request.author.strip())):
-        if not value and key not in wrong:
+    for key, value in (("reason", request.reason), ("author", request.author)):
+        if not value.isprintable():
+            found.append(MuteProblem(RuleCode.WRONG_VALUE, key, "it has characters that cannot be printed."))
+    said = {"name": request.name, "reason": request.reason.strip(), "author": request.author.strip()}
+    for key, given in said.items():
+        if not given and key not in wrong:
             found.append(MuteProblem(RuleCode.MISSING_KEY, key, f"a mute needs a {key}, so that others know of it."))
+    try:
+        orjson.dumps(request.match)
+    except TypeError:  # half characters: what is not UTF-8 on a command line
+        found.append(MuteProblem(RuleCode.WRONG_VALUE, "match", "it has characters that no label can have."))
     if not request.match and "match" not in wrong:
         text = 'it does not say what is muted. Name a model, a rule or a class; model "*" is everything.'
         found.append(MuteProblem(RuleCode.MISSING_KEY, "match", text))
@@ -119,7 +128,7 @@ def _read(body: Mapping[str, Any], found: list[MuteProblem]) -> tuple[_Request, 
     for detail in details:
         told = translate(detail, _Request, LineIndex({}))
         found.append(MuteProblem(OF_JOB.get(told.code, told.code), told.key, told.text))
-    wrong = frozenset(str(detail["loc"][0]) for detail in details if detail["loc"])
+    wrong = frozenset(str(step) for detail in details for step in detail["loc"][:1])
     return _Request.model_validate({key: value for key, value in body.items() if key not in wrong}), wrong
 
 
@@ -134,6 +143,8 @@ def _times(
     end_ms = request.end_ms
     if end_ms is None and request.for_ms is not None:
         end_ms = (from_ms if request.start_ms is None else start_ms) + request.for_ms
+        if request.start_ms is None and request.for_ms <= LONGEST_MS:
+            start_ms = max(start_ms, end_ms - LONGEST_MS)  # what lies before is given up, not what was asked for
     if {"start", "clock"} & wrong:
         return None, None
     if end_ms is None and not {"for", "end"} & wrong:

@@ -22,6 +22,7 @@ from streams.runtime.rules.tables import LISTS, RulesDocument
 
 T = TypeVar("T", bound=Table)
 
+_DEEPEST = 50
 _INDEXED = re.compile(r"^(\w+)\[(\d+)\](?:\.tiers\[(\d+)\])?")
 
 
@@ -121,6 +122,7 @@ class Sheet:
 
 def read_sheet(text: str, file: str) -> Sheet:
     """The text as a document. Raises `InvalidConfigError` when it is not TOML: nothing else can be said then."""
+    raw: dict[str, Any] | None
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -130,9 +132,20 @@ def read_sheet(text: str, file: str) -> Sheet:
         told = f"not TOML: {what}. Nothing after it was read. Mend it first."
         raise InvalidConfigError(file, [Problem(line, RuleCode.SYNTAX, "", told)]) from None
     except RecursionError:
+        raw = None
+    if raw is None or _is_deep(raw):
         told = "not TOML that can be read: it is nested too deep. Nothing was read. Mend it first."
-        raise InvalidConfigError(file, [Problem(1, RuleCode.SYNTAX, "", told)]) from None
+        raise InvalidConfigError(file, [Problem(1, RuleCode.SYNTAX, "", told)])
     return Sheet(file, raw, index_lines(text))
+
+
+def _is_deep(raw: dict[str, Any]) -> bool:
+    """Whether tables and lists are in each other deeper than any that means something; keys with dots can be so."""
+    level: list[Any] = [raw]
+    for _ in range(_DEEPEST):
+        inner = [one for node in level for one in (node.values() if isinstance(node, dict) else node)]
+        level = [one for one in inner if isinstance(one, dict | list)]
+    return bool(level)
 
 
 def _at(table: object, key: str, index: int) -> object:

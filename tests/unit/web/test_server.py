@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from faust.app.base import BootStrategy
 from streams.runtime.telemetry import CONTENT_TYPE, Count, Telemetry
 from streams.web.health import Health
 from streams.web.pages import Page
-from streams.web.routes import Asked, Route, json_page
+from streams.web.routes import LONGEST_BODY, Asked, Route, json_page
 from streams.web.server import mount
 
 Answer = tuple[int, Mapping[str, str], str]
@@ -70,6 +71,50 @@ def test_routes_have_their_own_methods_names_and_headers(tmp_path: Path) -> None
     headers = {name.lower(): value for name, value in answers[once][1].items()}
     assert (headers["etag"], headers["cache-control"]) == ('"1"', "no-store")
     assert headers["content-type"] == "application/json"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_work_is_done_in_threads_bounded_and_not_for_pages_of_other_sites(tmp_path: Path) -> None:
+    health = Health(heartbeat_age_s=1.0, assigned=2, loaded=2, joined=True)
+    release = threading.Event()
+    threads: set[str] = set()
+
+    def work(asked: Asked) -> Page:
+        threads.add(threading.current_thread().name)
+        release.wait(30)
+        return json_page({"bytes": len(asked.body)})
+
+    routes = [Route("POST", "/v1/work", work, is_work=True), Route("DELETE", "/v1/work", work, is_work=True)]
+
+    async def answers() -> dict[str, list[int]]:
+        app = Application("endpoints", datadir=str(tmp_path))
+        mount(app, lambda: health, Telemetry().page, CONTENT_TYPE, routes)
+        app.finalize()
+        async with TestClient(TestServer(await app.web.wsgi())) as client:
+
+            async def post(body: bytes = b"", **headers: str) -> int:
+                site = {name.replace("_", "-"): value for name, value in headers.items()}
+                return (await client.post("/v1/work", data=body, headers=site)).status
+
+            waiting = {asyncio.create_task(post()) for _ in range(12)}
+            refused: set[asyncio.Task[int]] = set()
+            while len(refused) < 4:
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                refused |= done
+            alive = (await client.get("/livez")).status
+            release.set()
+            found = {"refused": [task.result() for task in refused], "alive": [alive]}
+            found["waited"] = [*await asyncio.gather(*waiting)]
+            found["sites"] = [await post(Sec_Fetch_Site=site) for site in ("cross-site", "same-site", "same-origin")]
+            found["sizes"] = [await post(b"x" * size) for size in (LONGEST_BODY, LONGEST_BODY + 1)]
+            found["others"] = [(await client.delete("/v1/work")).status, (await client.get("/v1/work")).status]
+            return found
+
+    assert asyncio.run(answers()) == {
+        "refused": [503] * 4, "waited": [200] * 8, "alive": [200], "sites": [403, 403, 200], "sizes": [200, 413],
+        "others": [200, 405],
+    }  # fmt: skip
+    assert all(name.startswith("web") for name in threads)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
