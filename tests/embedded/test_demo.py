@@ -90,8 +90,15 @@ def test_the_demo_counts_what_is_known_and_leaves_nothing_behind(tmp_path: Path)
         "ok final       every window",
         "ok answers     98 windows, 2,748 figures: all equal",
         "ok by airport  42 windows, 252 figures: all equal",
+        "ok alerts      4 fired, 3 of them over: as in a replay",
     ):
         assert line in run.output
+    told = r"alert 09-\d\d \d\d:00  page    {}  on-time-recall 2013.2: on_time recall \d\d% of \d+ flights"
+    fired, over = (re.search(told.format(word), run.output) for word in ("fired ", "over  "))
+    assert fired is not None
+    assert over is not None
+    assert fired.start() < over.start() < run.output.index("What 42,561 records became in"), "told as they come"
+    assert re.search(r"^page +on-time-recall +09-0\d \d\d:00 +09-0\d \d\d:00 ", run.output, re.MULTILINE)
     assert re.search(r"^24h \(all, by airport\) +0 +0 +\d{3} *$", run.output, re.MULTILINE)
     assert len(re.findall(r"^ *\d+ s +\d+%", run.output, re.MULTILINE)) >= 3, "a line now and then"
     assert "rdkafka" not in run.output

@@ -8,7 +8,7 @@ import pytest
 
 from streams.cli.demo_answers import Comparison, compare_days, compare_segments
 from streams.cli.demo_board import Board
-from streams.cli.demo_job import ANSWERS
+from streams.cli.demo_job import ANSWERS, KNOWN_ALERTS
 from streams.cli.demo_summary import LABELS, PREDICTIONS, outcome
 from streams.ledger.times import rfc3339
 
@@ -94,6 +94,9 @@ def board(days: Rows, classes: Rows, weeks: Rows) -> Board:
     for p in range(2):
         place = {"ledger_partition": p, "position": 1, "watermark": None, "balanced": True}
         filled.take("audit", str(p), {**parts, **counts, **place})
+    for n, known in enumerate(json.loads(KNOWN_ALERTS.read_bytes())):
+        transition = {**known, "transition_id": str(n), "fingerprint": known["rule"], "episode": known["t"]}
+        filled.take("alert-log", known["rule"], transition)
     return filled
 
 
@@ -106,6 +109,9 @@ def test_a_good_outcome_needs_every_part_of_it() -> None:
     assert not outcome(board(days, classes, weeks), 22, 3, is_final=True).is_good, "a partition has no audit"
     assert not outcome(board(days[1:], classes, weeks), 22, 2, is_final=True).is_good
     assert not outcome(board(days, classes, weeks[1:]), 22, 2, is_final=True).is_good
+    quiet = board(days, classes, weeks)
+    quiet.transitions.clear()
+    assert not outcome(quiet, 22, 2, is_final=True).is_good, "nothing was told"
 
 
 def test_an_audit_is_added_up_again_and_not_believed() -> None:

@@ -59,6 +59,27 @@ def test_the_picture_has_a_bar_for_each_day_and_a_dot_where_little_is_known() ->
     assert any("2013.2  ▁▂▃·▅▆▇· 0.260" in line for line in lines)
 
 
+def transition(n: int, kind: str) -> dict[str, Any]:
+    about = {"rule": "recall-low", "model_version": "2013.2", "severity": "page", "summary": "on_time recall 30%"}
+    return {**about, "t": rfc3339(n * DAY), "kind": kind, "transition_id": str(n), "fingerprint": "f", "episode": "e"}
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_picture_has_the_newest_alerts_and_room_for_them(width: int) -> None:
+    board = filled(30)
+    before = len(drawn(board, width, 30))
+    for n, kind in enumerate(("firing", "escalated", "recovering", "relapsed", "resolved", "firing")):
+        board.take("alert-log", "f", transition(n, kind))
+    lines = drawn(board, width, 30)
+    assert len(lines) == before
+    assert max(len(line) for line in lines) <= width
+    at = next(n for n, line in enumerate(lines) if line.startswith("alerts   2 fired, 1 of them over"))
+    assert [line[:28].rstrip() for line in lines[at + 1 : at + 5]] == [
+        "01-06 00:00  page    fired", "01-05 00:00  page    over", "01-02 00:00  page    louder", "",
+    ]  # fmt: skip
+    assert "recall-low 2013.2: on_time recall 30%" in lines[at + 1]
+
+
 def test_a_log_line_says_how_far_it_is() -> None:
     line = log_line(filled(8), Progress(21_000, 42_000, 12.4, 1.0, ""))
     assert "12 s   50%  21,000 records  watermark 1970-01-09 00:00" in line
