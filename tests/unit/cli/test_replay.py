@@ -17,7 +17,7 @@ from streams.runtime.errors import ConfigError
 PREDICTIONS, LABELS = DATA / "predictions.jsonl.gz", DATA / "labels.jsonl.gz"
 NAMES = {
     "windows", "classes", "confusion", "drift", "calibration", "delays", "groups", "label_sources", "samples",
-    "rejects", "audit",
+    "alerts", "alert_log", "gates", "rejects", "audit",
 }  # fmt: skip
 
 
