@@ -17,64 +17,14 @@ from streams.alerts.judge import AlertingJudge
 from streams.alerts.mutes import MuteChange
 from streams.alerts.orders import EndOrder, MuteOrder, RulesOrder, encode
 from streams.alerts.rows import ALERT_LOG
-from streams.alerts.rules.model import (
-    Canary,
-    Comparison,
-    DriftRule,
-    Mute,
-    NoData,
-    Op,
-    Retrain,
-    Rollup,
-    Rule,
-    RuleSet,
-    Severity,
-    Slo,
-    Tier,
-)
+from streams.alerts.rules.model import Mute, RuleSet
 from streams.quality.rows import OutputRow
 from streams.quality.spec import QualitySpec
 from tests.support.judged import LONG, PANE, random_histories, records, spec_of
+from tests.support.touchy_rules import ALL, touchy_rules
 
 SEEDS = st.integers(0, 1 << 32)
-TIERS = (
-    Tier("fast", Severity.PAGE, 3 * PANE, PANE, 1.0, 0.2, keep_firing_ms=PANE),
-    Tier("slow", Severity.TICKET, 6 * PANE, 2 * PANE, 1.0, 0.0, keep_firing_ms=2 * PANE),
-)
-ALL = (("model", "*"),)
-RULES = RuleSet(
-    "0123456789abcdef",
-    PANE,
-    slos=(
-        Slo("recall", ALL, 0.6, tiers=TIERS, period_ms=60 * PANE, min_n=2, min_bad=1, no_data=NoData(4 * PANE)),
-        Slo(
-            "by-country",
-            ALL,
-            0.8,
-            "precision",
-            tiers=TIERS[:1],
-            by=("segment.country",),
-            min_n=1,
-            min_bad=1,
-            no_data=None,
-        ),
-    ),
-    rules=(
-        Rule(
-            "accuracy-low", "accuracy", ALL, 4 * PANE, Comparison("value", Op.LT, 0.5), keep_firing_ms=PANE, for_ms=PANE
-        ),
-        Rule("slow-labels", "label_delay_p50", ALL, 3 * PANE, Comparison("value", Op.GE, 0.0)),
-        Rule("lost", "label_completeness", ALL, 5 * PANE, Comparison("value", Op.LT, 0.7), inhibits="model"),
-    ),
-    drifts=(DriftRule("drift", ("*",), ALL),),
-    rollups=(Rollup("as-a-whole", "recall", Comparison("firing_classes", Op.GE, 2.0)),),
-    canaries=(Canary("gate", "*", min_support=1, margin=0.3),),
-    mutes=(Mute("spam", (("class", "spam"),), start_ms=5 * PANE, end_ms=20 * PANE, budget="exclude"),),
-    retrains=(Retrain("again", "*", "recall", 1, 2, PANE * 60, new_labels_per_class=1, label_completeness=0.1),),
-    max_page_age_ms=10 * PANE,
-    retire_after_ms=15 * PANE,
-    heartbeat_ms=3 * PANE,
-)
+RULES = touchy_rules(PANE, "country", "spam", 3 * PANE)
 SPECS = (
     spec_of("3m", ledger_partitions=1),
     spec_of("3m", ledger_partitions=3, models=(("m2", LONG),)),

@@ -12,6 +12,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from streams.alerts.judge import AlertingJudge
+from streams.alerts.orders import is_order
 from streams.formats.columns import Group
 from streams.ledger.audit import Audit
 from streams.ledger.counts import GROUP_BITS
@@ -20,9 +22,10 @@ from streams.ledger.join import Join
 from streams.ledger.samples import Sample
 from streams.ledger.spec import NO_TIME
 from streams.ledger.times import rfc3339
-from streams.quality.judge import Judge
+from streams.quality.rows import OutputRow
+from tests.simulation.alert_checks import check_alerts, check_homes
 from tests.simulation.ledger_rows import ledger_rows
-from tests.simulation.logs import Row, RowKey, SimulationError
+from tests.simulation.logs import OF_ALERTS, Row, RowKey, SimulationError
 from tests.simulation.world import World
 from tests.support.details import Named, Recount, Slot, cell_of, held_cells, told_slots
 from tests.support.ledger import Cells, confusion, recount
@@ -174,6 +177,8 @@ def whole_flushes(world: World, judge: int, partition: int) -> Iterator[list[Flu
     """The flushes of a ledger partition that are there with all their chunks."""
     open_: dict[tuple[str, int, int], list[Flush]] = {}
     for record in world.broker.logs["tallies", judge].records:
+        if is_order(record):
+            continue
         flush = decode(record)
         if flush.ledger_partition != partition:
             continue
@@ -189,13 +194,16 @@ def check_outputs(world: World) -> dict[RowKey, Row]:
     """The newest rows, which must be those of one unbroken judge and must have been there before the stragglers."""
     rows: dict[RowKey, Row] = {}
     for p, outputs in enumerate(world.broker.outputs):
-        judge, unbroken = Judge(world.quality_spec, p), dict[RowKey, Row]()
+        judge, all_rows = AlertingJudge(world.quality_spec, p), list[OutputRow]()
         for offset, record in enumerate(world.broker.logs["tallies", p].records):
-            unbroken |= {(row.stream, row.key): row.value for row in judge.apply(offset, record)}
+            all_rows += judge.apply(offset, record)
+        unbroken = {(row.stream, row.key): row.value for row in all_rows if row.stream not in OF_ALERTS}
         wrong = [key for key in unbroken.keys() | outputs.newest.keys() if unbroken.get(key) != outputs.newest.get(key)]
         demand(not wrong, f"rows of judge {p} differ from an unbroken fold's: {wrong[:3]}")
         demand(outputs.newest == world.before_stragglers[p], f"judge {p}: stragglers changed a row")
+        check_alerts(p, outputs, all_rows)
         rows |= outputs.newest
+    check_homes(world.broker.outputs)
     return rows
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
+from streams.alerts.judge import AlertingJudge
 from streams.formats.reasons import Kind
 from streams.ledger.intake import Intake
 from streams.ledger.join import Join
 from streams.ledger.position import SourceId
 from streams.ledger.spec import LedgerSpec
-from streams.quality.judge import Judge
 from streams.quality.spec import QualitySpec
 from streams.runtime.checkpoints.rules import MANIFEST, CheckpointId, Lineage
 from tests.simulation.checkpoints import LINEAGE, Disk, Dump, pack
@@ -38,7 +38,7 @@ def leave(broker: Broker, disks: list[Disk], specs: tuple[LedgerSpec, QualitySpe
         join.flush()
         _put(broker, disks, "join", p, join.position, records[-1], join.dump())
     for p, records in enumerate(tallies):
-        judge = Judge(quality_spec, p)
+        judge = AlertingJudge(quality_spec, p)
         for offset, record in enumerate(records):
             judge.apply(offset, record)
         _put(broker, disks, "judge", p, judge.position, records[-1], judge.dump())

@@ -4,33 +4,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
 
-from streams.quality.judge import Judge
+from streams.alerts.judge import AlertingJudge
 from streams.quality.rows import OutputRow
 from streams.runtime.checkpoints.rules import CheckpointId
+from streams.runtime.stages import judge as stage
 from tests.simulation.checkpoints import Dump, Recovery, Refused, check_reach, pack
-from tests.simulation.logs import Log, RowKey
+from tests.simulation.logs import Log, Transaction
 from tests.simulation.workers import FORGET, Surroundings, Worker, hash_of
 
-
-@dataclass(frozen=True, slots=True)
-class Transaction:
-    """What was begun while the group knew the member: it may end after the partition moved."""
-
-    generation: int
-    rows: list[OutputRow]
-    position: int
+CUT_OFF = 0.04
+"""How likely a worker dies behind a transaction that was not the last one of its round."""
 
 
 @dataclass(slots=True)
 class JudgePart:
     """One tallies partition at a worker: its fold, its generation, and what waits to be written."""
 
-    judge: Judge
+    judge: AlertingJudge
     generation: int
     written_to: int
     rows_to: int = 0
-    rows: dict[RowKey, OutputRow] = field(default_factory=dict)
+    rows: dict[tuple[str, str, object], OutputRow] = field(default_factory=dict)
     begun: Transaction | None = None
+    sent: int = 0  # rows of the round that were written
 
 
 class JudgeWorker(Worker[int]):
@@ -51,12 +47,13 @@ class JudgeWorker(Worker[int]):
         yield
         # a state whose rows were lost with the partition cannot bring them again
         usable = old is not None and max(old.rows_to, old.written_to) <= written_to
+        young = hash_of(self.name) % 3 > 0
         recovery = Recovery(
-            self.world.broker, self.disk, "judge", part, hash_of(self.name) % 3 > 0, lambda s: Judge.load(spec, part, s)
+            self.world.broker, self.disk, "judge", part, young, lambda s: AlertingJudge.load(spec, part, s)
         )
         low = self.log(part).low
         state = yield from recovery.restore(old.judge.position if old is not None and usable else None, written_to)
-        judge = old.judge if state is None and old is not None else state or Judge(spec, part)
+        judge = old.judge if state is None and old is not None else state or AlertingJudge(spec, part)
         check_reach(judge.position, low)
         self.memory[part] = JudgePart(judge, generation, written_to)
 
@@ -78,15 +75,16 @@ class JudgeWorker(Worker[int]):
         for part in list(self.late):
             if rng.random() < 0.4:
                 late = self.late.pop(part)
-                self.world.broker.outputs[part].commit(late.generation, late.rows, late.position)
+                self.world.broker.outputs[part].commit(late)
 
     def work(self, part: int, rng: Random) -> None:
-        begun = self.memory[part].begun is not None
-        if rng.random() < 0.6 and not begun:
+        if rng.random() < 0.6 and self.memory[part].begun is None:
             self.take(part, rng.choice((1, 5, 30)))
         if rng.random() < 0.4:
             self.write(part)
-            if rng.random() < 0.4:
+            while (begun := self.memory[part].begun) is not None and rng.random() < (0.4 if begun.first else 0.8):
+                if not begun.first and rng.random() < CUT_OFF:
+                    raise Refused("killed between two transactions of a round")
                 self.write(part)
             if rng.random() < self.world.checkpoint_rate:
                 self.checkpoint(part)
@@ -113,7 +111,9 @@ class JudgeWorker(Worker[int]):
             rows = part.judge.apply(offset, log.records[offset], quiet=offset < part.written_to)
             if rows:
                 part.rows_to = part.judge.position
-                part.rows.update({(row.stream, row.key): row for row in rows})
+                for row in rows:
+                    part.rows.pop(stage._line(row), None)  # behind all that was said before
+                    part.rows[stage._line(row)] = row
 
     def write(self, p: int) -> None:
         """Begin to write what waits, or end what was begun. Who was shut out begins again."""
@@ -121,13 +121,26 @@ class JudgeWorker(Worker[int]):
         outputs, begun = self.world.broker.outputs[p], part.begun
         if begun is not None:
             part.begun = None
-            if outputs.commit(begun.generation, begun.rows, begun.position):
-                part.written_to = begun.position
-                part.rows = {}
-        elif part.rows and outputs.allows(part.generation, member=self.member):
-            part.begun = Transaction(part.generation, list(part.rows.values()), part.judge.position)
+            if not outputs.commit(begun):
+                return
+            part.sent += len(begun.rows)
+            if begun.last:
+                part.written_to, part.rows, part.sent = begun.position, {}, 0
+            else:
+                self.begin(p)
         elif part.rows:
+            part.sent = 0
+            self.begin(p)
+
+    def begin(self, p: int) -> None:
+        """Begin a transaction with the next rows of the round."""
+        part, outputs = self.memory[p], self.world.broker.outputs[p]
+        if not outputs.allows(part.generation, member=self.member):
             part.generation = outputs.init()
+            return
+        rows = list(part.rows.values())[part.sent : part.sent + self.world.max_rows]
+        last = part.sent + len(rows) == len(part.rows)
+        part.begun = Transaction(part.generation, rows, part.judge.position, first=not part.sent, last=last)
 
     def checkpoint(self, p: int) -> None:
         """Keep the state of now, if no row of it is left to write."""

@@ -2,7 +2,8 @@
 
 A producer keeps the order of its own records within a log partition, and nothing else. A crash cuts each of its
 queues somewhere: what is in the log stays, the rest is gone. Logs are trimmed from below; who reads what is no longer
-there is told so. Outputs are fenced: only the newest generation writes.
+there is told so. Outputs are fenced: only the newest generation writes. Many rows are written as several transactions,
+of which only the last one moves the position: what a crash cuts off there comes again.
 """
 
 from collections import Counter, deque
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from streams.alerts.rows import ALERT_LOG, ALERTS, GATES
 from streams.ledger.position import SourceId
 from streams.quality.rows import OutputRow
 from streams.runtime.checkpoints.rules import Manifest
@@ -20,6 +22,9 @@ RowKey = tuple[str, str]
 Row = dict[str, Any]
 Place = tuple[str, int]
 """A log's name and partition."""
+
+OF_ALERTS = frozenset({ALERTS, ALERT_LOG, GATES})
+"""Streams that are logs of what was said, besides being compacted."""
 
 
 class SimulationError(AssertionError):
@@ -47,14 +52,35 @@ class Log:
         self.low = max(self.low, min(low, self.end))
 
 
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """Some of the rows of a round, which may end after the partition moved; `position` is that behind the whole round.
+
+    `first`: the round begins with it; `last`: it ends with it, and the position moves.
+    """
+
+    generation: int
+    rows: list[OutputRow]
+    position: int
+    first: bool = True
+    last: bool = True
+
+
 @dataclass(slots=True)
 class Outputs:
-    """The compacted rows of one tallies partition, its generation, and the position written with them."""
+    """The rows of one tallies partition, its generation, and the position written with them.
+
+    `newest` are the compacted rows of windows; `said` is everything that was said of alerts, a list for each stretch
+    of rounds that no crash cut off; `loose` are the rows of rounds that were not written whole, by where those end.
+    """
 
     fenced: bool = True
     generation: int = 0
     position: int = 0
     newest: dict[RowKey, Row] = field(default_factory=dict)
+    said: list[list[OutputRow]] = field(default_factory=lambda: [[]])
+    loose: dict[RowKey, int] = field(default_factory=dict)
+    open: bool = False
 
     def init(self) -> int:
         """A new generation: older ones cannot write any more, and what they began is void."""
@@ -65,20 +91,35 @@ class Outputs:
         """Whether a transaction may begin: not of a fenced writer, nor of one that the group does not know any more."""
         return not self.fenced or (generation == self.generation and member)
 
-    def commit(self, generation: int, rows: list[OutputRow], position: int) -> bool:
+    def commit(self, some: Transaction) -> bool:
         """The end of a transaction: the rows and the position, or nothing and False for a writer fenced meanwhile."""
-        if self.fenced and generation != self.generation:
+        if self.fenced and some.generation != self.generation:
             return False
-        for row in rows:
-            key, value = (row.stream, row.key), row.value
-            before = self.newest.get(key)
-            if before is not None and before["revision"] >= value["revision"]:
-                raise SimulationError(f"revision {value['revision']} after {before['revision']} of {key}")
-            if before is not None and before["status"] == "final":
-                raise SimulationError(f"{key} was final and is written again")
-            self.newest[key] = value
-        self.position = position
+        if some.first and self.open:
+            self.said.append([])
+        self.open = not some.last
+        for row in some.rows:
+            if row.stream in OF_ALERTS:
+                self.said[-1].append(row)
+            else:
+                self._replace((row.stream, row.key), row.value)
+                if not some.last:
+                    self.loose[row.stream, row.key] = some.position
+        if some.last:
+            self.position = some.position
+            self.loose = {key: position for key, position in self.loose.items() if position > some.position}
         return True
+
+    def _replace(self, key: RowKey, value: Row) -> None:
+        before = self.newest.get(key)
+        if before is not None and key in self.loose:
+            if before["revision"] == value["revision"] and before != value:
+                raise SimulationError(f"{key} comes again at revision {value['revision']}, and is another one")
+        elif before is not None and before["revision"] >= value["revision"]:
+            raise SimulationError(f"revision {value['revision']} after {before['revision']} of {key}")
+        elif before is not None and before["status"] == "final":
+            raise SimulationError(f"{key} was final and is written again")
+        self.newest[key] = value
 
 
 class Broker:

@@ -39,6 +39,7 @@ class Surroundings(Protocol):
     checkpoint_rate: float
     disks: list[Disk]
     max_ahead_ms: int
+    max_rows: int
 
     def readable(self, source: SourceId) -> list[Record]:
         """The records of a source that are there now."""

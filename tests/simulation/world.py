@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from random import Random
 
+from streams.alerts import orders
+from streams.alerts.orders import Order
+from streams.alerts.rows import ALERT_LOG
 from streams.formats.reasons import Kind
 from streams.ledger.blocks import Advance, Retire, encode
 from streams.ledger.position import SourceId, start
@@ -22,6 +25,7 @@ from tests.simulation.intake_worker import IntakeWorker
 from tests.simulation.join_worker import JoinWorker
 from tests.simulation.judge_worker import JudgeWorker
 from tests.simulation.logs import Broker, SimulationError
+from tests.simulation.orders import People
 from tests.simulation.pool import Faults, Pool
 from tests.simulation.raw import Raw, Record, ledger_spec
 
@@ -33,6 +37,10 @@ CHECKPOINT_RATES = (0.0, 0.1, 0.4, 1.0, 1.0)
 
 MAX_AHEAD = (20, 60, 100_000)
 """Minutes of event time beyond which a source waits for those behind it."""
+
+MAX_ROWS = (3, 10, 30, 10_000, 10_000)
+"""Rows of one transaction of a judge."""
+
 COMPACT, ROT, FOREIGN, RESTART, RESTART_IN_A_TURN, FORGOTTEN = 0.1, 0.2, 0.3, 0.4, 0.02, 0.005
 DRAINS = 20
 PATIENCE = 60
@@ -45,6 +53,7 @@ class World:
     def __init__(self, raw: Raw, seed: int) -> None:
         self.raw, self.seed = raw, seed
         self.rng = Random(seed)
+        self.judges_rng = Random(f"judges {seed}")  # so that what a judge does changes nothing before it
         self.ledger_spec: LedgerSpec = ledger_spec(self.rng)
         spec = self.ledger_spec
         self.quality_spec = QualitySpec(
@@ -54,6 +63,7 @@ class World:
         self.broker = Broker(spec.partitions, spec.tallies_partitions)
         self.max_ahead_ms = self.rng.choice(MAX_AHEAD) * MINUTE
         self.checkpoint_rate = self.rng.choice(CHECKPOINT_RATES)
+        self.max_rows = self.judges_rng.choice(MAX_ROWS)
         self.now_ms = raw.begin_ms
         self.retired = False
         self.disks: list[Disk] = [{}, {}]
@@ -67,8 +77,10 @@ class World:
         partitions, judges, counted = range(spec.partitions), range(spec.tallies_partitions), self.broker.happened
         self.intake: Pool[SourceId] = Pool("intake", lambda n: IntakeWorker(self, n), raw.sources, self.rng, counted)
         self.join: Pool[int] = Pool("join", lambda n: JoinWorker(self, n), partitions, self.rng, counted)
-        self.judge: Pool[int] = Pool("judge", lambda n: JudgeWorker(self, n), judges, self.rng, counted)
+        self.judge: Pool[int] = Pool("judge", lambda n: JudgeWorker(self, n), judges, self.judges_rng, counted)
         self.before_stragglers: list[dict[tuple[str, str], object]] = []
+        self.people = People(self.judges_rng, raw.span_ms)
+        self.order(self.people.first())
 
     def readable(self, source: SourceId) -> list[Record]:
         """The records of a source that are there now."""
@@ -104,6 +116,8 @@ class World:
             self.rng.shuffle(turns_of)
             for take_turn in turns_of:
                 take_turn()
+            for order in self.people.turn():
+                self.order(order)
             self.now_ms += 2 * self.rng.randrange(step + 1)
         self.now_ms = max(self.now_ms, last)
         self.perhaps_restart()
@@ -131,23 +145,27 @@ class World:
             if self.rng.random() < FORGOTTEN:
                 self.broker.ledger_offsets.pop(p, None)
         for stage, partition in sorted(self.sound):
-            if self.rng.random() < ROT:
-                self.rot(stage, partition)
+            rng = self.judges_rng if stage == "judge" else self.rng
+            if rng.random() < ROT:
+                self.rot(stage, partition, rng)
 
-    def rot(self, stage: str, partition: int) -> None:
+    def rot(self, stage: str, partition: int, rng: Random) -> None:
         """Damage the newest checkpoint, once in a run, if there was another before it: that one must do."""
         topic = self.broker.checkpoints[partition]
         mine = [m for m in self.broker.written if (m.stage, m.partition) == (stage, partition)]
         newest = newest_first(mine, LINEAGE)[:2]
         if len(newest) > 1 and newest[0].id in topic.found(stage, partition, topic.end).manifests:
             self.broker.happened["checkpoints damaged"] += 1
-            topic.damage(newest[0].id, self.rng.randrange(len(newest[0].chunks)))
+            topic.damage(newest[0].id, rng.randrange(len(newest[0].chunks)))
             self.sound.remove((stage, partition))
 
     def happened(self) -> Counter[str]:
         """How often what happened in this run."""
         trimmed = sum(log.low > 0 for log in self.broker.logs.values())
-        return self.broker.happened + Counter({"logs trimmed": trimmed, "records": len(self.raw.rows)})
+        said = [[row for row in rows if row.stream == ALERT_LOG] for one in self.broker.outputs for rows in one.said]
+        told = Counter(str(row.value["transition_id"]) for rows in said for row in rows)
+        alerts = {"transitions": len(told), "transitions again": told.total() - len(told)}
+        return self.broker.happened + Counter({"logs trimmed": trimmed, "records": len(self.raw.rows), **alerts})
 
     def heal(self) -> None:
         """No fault any more; everything that is there is read, joined and judged."""
@@ -221,6 +239,12 @@ class World:
         """An operator's record in every ledger partition."""
         for p in range(self.ledger_spec.partitions):
             self.broker.append(("ledger", p), record)
+
+    def order(self, order: Order) -> None:
+        """What people say to the alerts, in every tallies partition."""
+        self.broker.happened[f"orders: {type(order).__name__}"] += 1
+        for p in range(self.ledger_spec.tallies_partitions):
+            self.broker.append(("tallies", p), orders.encode(order))
 
     def straggle(self) -> None:
         """Rows of long ago come; they are told as late and change nothing."""

@@ -94,7 +94,9 @@ class ModelBook:
         for key in [key for key in self.series if key[1] not in kept]:
             del self.series[key]
         if windows.step_ms != self.windows.step_ms:  # counts of other steps cannot be made of these
-            self.series, self.t = {}, self.t // windows.step_ms * windows.step_ms
+            self.series = {}
+            if self.t != NO_TIME:
+                self.t = self.t // windows.step_ms * windows.step_ms
         if windows != self.windows:
             self.windows = windows
             for series in self.series.values():
