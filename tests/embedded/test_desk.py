@@ -35,12 +35,12 @@ by = ["class"]
 window = "1h"
 fire_when = "value < 0.9"
 """
-OTHER = RULES.replace("recall-low", "recall-bad").replace("0.9", "0.95")
+OTHER = RULES.replace("recall-low", "recall-bad").replace("[[rule]]", '[defaults]\nstep = "10m"\n[[rule]]')
 BUDGET = """
 schema = 1
 [[slo]]
 name = "recall"
-target = 0.9
+target = 0.95
 runbook = "ErrorBudgetBurn"
 """
 WRONG = 'schema = 1\n[[rule]]\nname = "x"\nmetric = "recal"\nwindow = "7m"\nfire_when = "value < 2 <"\nmin_suport = 1\n'
@@ -171,7 +171,7 @@ def signals(desk: Steered) -> None:
     desk.job.wait(lambda: web.get("/v1/slos").json() == {"slos": ["recall"]}, "the budget is asked")
     desk.play(10, 12)
     desk.job.wait(lambda: web.get("/v1/slos/recall").json()["burning"], "the budget burns")
-    assert web.get("/v1/slos/recall").json()["tiers"][0]["tiers"][0]["floor"] == pytest.approx(0.63)
+    assert web.get("/v1/slos/recall").json()["tiers"][0]["tiers"][0]["floor"] == pytest.approx(0.665)
     assert web.get("/v1/slos/recal").status_code == 404
     assert web.post("/v1/rules/test", content=OTHER).json()["rules"] == ["recall-bad"]
     assert web.get("/v1/slos").json() == {"slos": ["recall"]}
