@@ -5,7 +5,7 @@ Looking tells nobody, joins no group and commits nothing. A mute hides nothing h
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
@@ -14,9 +14,11 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from streams.cli.alerts_asking import Folder, Found, Topics, Worker, is_fingerprint
 from streams.cli.options import connection
 from streams.cli.row_table import written
+
+if TYPE_CHECKING:
+    from streams.cli.alerts_asking import Folder, Found, Topics, Worker
 
 FIRING = 1
 _ACTIVE = ("firing", "recovering")
@@ -56,6 +58,8 @@ def alerts(
 
       streams alerts --replay out
     """
+    from streams.cli.alerts_asking import Found, is_fingerprint  # noqa: PLC0415 -- slow to load
+
     source = _source(config, brokers, prefix, url, folder)
     if history is not None:
         if not is_fingerprint(history):
@@ -77,7 +81,7 @@ def alerts(
         raise typer.Exit(FIRING)
 
 
-def render(found: Found) -> RenderableType:
+def render(found: "Found") -> RenderableType:
     """What there is, for people."""
     judged = ", ".join(f"{name} up to {written(t)}" for name, t in found.judged.items()) or "no model yet"
     below = Text(f"judged: {judged}", "dim")
@@ -140,7 +144,9 @@ def _show_history(transitions: Sequence[Row], fingerprint: str, *, as_json: bool
 
 def _source(
     config: Path | None, brokers: str | None, prefix: str | None, url: str | None, folder: Path | None
-) -> Topics | Worker | Folder:
+) -> "Topics | Worker | Folder":
+    from streams.cli.alerts_asking import Folder, Topics, Worker  # noqa: PLC0415 -- as above
+
     ways = [way for way in (config or brokers, url, folder) if way is not None]
     if len(ways) != 1:
         raise typer.BadParameter(

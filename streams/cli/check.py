@@ -1,19 +1,19 @@
 """`streams check`: is this file right, of a job or of rules? Every error at once, without connecting to anything."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
 from rich.console import Console
 
-from streams.cli.rules_check import check_rules, counted, is_rules, tell_warnings
 from streams.runtime.config.durations import format_duration
 from streams.runtime.config.job import Config, environment, load
 from streams.runtime.config.problems import InvalidConfigError
 from streams.runtime.errors import ConfigError
-from streams.runtime.rules.answers import summary_of
-from streams.runtime.rules.load import Loaded
+
+if TYPE_CHECKING:
+    from streams.runtime.rules.load import Loaded
 
 
 def check(
@@ -43,7 +43,9 @@ def check(
 
       streams check rules.toml -c quality.toml --rates counted
     """
-    if is_rules(file):
+    from streams.cli.rules_check import check_rules, is_rules  # noqa: PLC0415 -- slow to load
+
+    if is_rules(file, meant=config is not None or rates is not None):
         check_rules(file, config, rates, as_json=as_json)
         return
     if config is not None or rates is not None:
@@ -73,6 +75,8 @@ def _problems(file: Path, error: ConfigError) -> list[dict[str, object]]:
 
 
 def _summary(config: Config) -> dict[str, object]:
+    from streams.runtime.rules.answers import summary_of  # noqa: PLC0415 -- slow to load
+
     return {
         "name": config.name,
         "config_hash": config.config_hash,
@@ -85,12 +89,16 @@ def _summary(config: Config) -> dict[str, object]:
     }
 
 
-def _loaded(config: Config) -> Loaded:
+def _loaded(config: Config) -> "Loaded":
+    from streams.runtime.rules.load import Loaded  # noqa: PLC0415 -- slow to load
+
     return Loaded(config.alerts.file, config.alerts.rules, config.alerts.warnings)
 
 
 def _tell(config: Config) -> None:
     """What the job would do, in a few lines."""
+    from streams.cli.rules_check import counted, tell_warnings  # noqa: PLC0415 -- slow to load
+
     timing = config.ledger.timing
     final = format_duration(timing.final_ms)
     predictions, labels = (

@@ -16,8 +16,6 @@ from streams.runtime.config.durations import format_duration
 from streams.runtime.config.job import Config, environment, load
 from streams.runtime.config.problems import closest
 from streams.runtime.errors import ConfigError
-from streams.runtime.rules.load import load_rules
-from streams.runtime.rules.rates import read_rates
 
 if TYPE_CHECKING:
     from streams.cli.explain_budget import Detection, Expected, TierFacts
@@ -27,7 +25,7 @@ _SHOWN_CLASSES = 40
 
 
 def explain(
-    slo: Annotated[str, typer.Argument(help="The name of an [[slo]].", metavar="SLO")],
+    slo: Annotated[str, typer.Argument(help=r"The name of an \[\[slo]].", metavar="SLO")],
     rules: Annotated[Path, typer.Option("--rules", "-r", help="The file of rules.", metavar="RULES")],
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="The job in which they are asked.", metavar="CONFIG")
@@ -52,6 +50,8 @@ def explain(
       streams explain recall -r rules.toml -c quality.toml --rates counted
     """
     from streams.cli.explain_budget import expected_of, targets, tier_facts, watched_in  # noqa: PLC0415 -- slow to load
+    from streams.runtime.rules.load import load_rules  # noqa: PLC0415 -- as above
+    from streams.runtime.rules.rates import read_rates  # noqa: PLC0415 -- as above
 
     job = None if config is None else load(config, environment())
     loaded = load_rules(rules, job).rules

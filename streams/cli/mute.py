@@ -1,39 +1,13 @@
 """`streams mute`: nobody is told of what matches, until a moment that is said. Judged and logged it is all the same."""
 
 import getpass
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated
 
-import orjson
 import typer
-from rich.console import Console
 
-from streams.alerts.mutes import MuteChange
-from streams.alerts.orders import MuteOrder
-from streams.alerts.rows import mute_of, mute_row
-from streams.alerts.rules.model import Mute
-from streams.cli.mute_table import table_of, told_of
 from streams.cli.options import load_config
-from streams.runtime.alerts_board import AlertsBoard
-from streams.runtime.clock import wall_ms
-from streams.runtime.config.job import Config
-from streams.runtime.control import RefusedError
-from streams.runtime.desk.coverage import OVER, covered, standing
-from streams.runtime.desk.mutes import ending
-from streams.runtime.desk.reading import read_board
-from streams.runtime.desk.requests import requested
-from streams.runtime.orders import order
-
-Row = Mapping[str, Any]
-
-
-class Shown(NamedTuple):
-    """A mute, whether it holds ("now", "later", "over"), and the rows of the alerts that it covers now."""
-
-    mute: Mute
-    state: str
-    covers: Sequence[Row]
 
 
 def mute(
@@ -76,13 +50,15 @@ def mute(
 
     Exit codes: 0 done, 1 refused with every reason, 2 wrong usage, 69 no broker, 76 no topics, 78 wrong configuration.
     """
+    from streams.cli.mute_orders import add, end_now, show_all  # noqa: PLC0415 -- slow to load
+
     if sum((name is not None, end is not None, list_them)) != 1:
         raise typer.BadParameter("say one of NAME, --end NAME and --list.")
     loaded = load_config(config)
     if list_them:
-        _list(loaded, as_json=as_json)
+        show_all(loaded, as_json=as_json)
     elif end is not None:
-        _end(loaded, end, as_json=as_json)
+        end_now(loaded, end, as_json=as_json)
     else:
         times = {"for": length, "end": until, "start": begin}
         body = {
@@ -90,62 +66,7 @@ def mute(
             "author": _author() if author is None else author,
             **{key: value for key, value in times.items() if value is not None},
         }  # fmt: skip
-        _add(loaded, body, as_json=as_json)
-
-
-def _add(config: Config, body: Row, *, as_json: bool) -> None:
-    board, now_ms = read_board(config), wall_ms()
-    asked = requested(body, config.alerts.rules, config, board.judged(), now_ms)
-    order(MuteOrder(MuteChange(now_ms, mute=asked)), config)
-    shown = _shown(asked, board, now_ms)
-    if as_json:
-        typer.echo(orjson.dumps(_dict(shown)))
-    else:
-        Console(highlight=False, soft_wrap=True).print(told_of(shown))
-
-
-def _end(config: Config, name: str, *, as_json: bool) -> None:
-    board, now_ms = read_board(config), wall_ms()
-    held = [mute_of(row) for row in board.mutes()]
-    held = [one for one in held if standing(one, board.judged(), now_ms) != OVER]
-    found = next((one for one in held if one.name == name), None)
-    if found is None:
-        there = f"there are {', '.join(one.name for one in held)}" if held else "there is none"
-        raise RefusedError(f"there is no mute {name!r} to end; {there}.")
-    change = ending(found, board.judged(), now_ms)
-    order(MuteOrder(change), config)
-    beneath = covered(found, board.alerts(), board.judged(), now_ms)
-    if as_json:
-        typer.echo(orjson.dumps({"ended": name, "alerts": [row["fingerprint"] for row in beneath]}))
-        return
-    typer.echo(f"The mute {name} is over with the next step that is judged.")
-    typer.echo(
-        f"Beneath it: {len(beneath)} alerts; those that are firing then are told."
-        if beneath
-        else "Nothing is beneath it."
-    )
-
-
-def _list(config: Config, *, as_json: bool) -> None:
-    board, now_ms = read_board(config), wall_ms()
-    found = [_shown(mute_of(row), board, now_ms) for row in board.mutes()]
-    found = [shown for shown in found if shown.state != OVER]
-    if as_json:
-        typer.echo(orjson.dumps({"mutes": [_dict(shown) for shown in found]}))
-    elif found:
-        Console(highlight=False).print(table_of(found))
-    else:
-        typer.echo("no mutes: everybody is told of everything")
-
-
-def _shown(one: Mute, board: AlertsBoard, now_ms: int) -> Shown:
-    judged = board.judged()
-    return Shown(one, standing(one, judged, now_ms), covered(one, board.alerts(), judged, now_ms))
-
-
-def _dict(shown: Shown) -> dict[str, Any]:
-    covers = [row["fingerprint"] for row in shown.covers]
-    return {**mute_row(shown.mute), "state": shown.state, "covers": covers}
+        add(loaded, body, as_json=as_json)
 
 
 def _patterns(given: Sequence[str]) -> dict[str, str]:

@@ -31,12 +31,17 @@ _NOUNS = {
 }
 
 
-def is_rules(path: Path) -> bool:
-    """Whether a file looks like one of rules: it has a schema, or lists that only rules have."""
+def is_rules(path: Path, *, meant: bool) -> bool:
+    """Whether a file looks like one of rules: it has a schema, or lists that only rules have.
+
+    One that says nothing of itself (it is empty, or no TOML) is one if it is `meant` to be, or called so.
+    """
     try:
         document = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except (OSError, ValueError):  # told by whoever reads it; a job's file unless it says otherwise
-        return path.name.startswith("rules")
+    except (OSError, ValueError, RecursionError):  # told by whoever reads it
+        return meant or path.name.startswith("rules")
+    if not document:
+        return meant
     return "schema" in document or any(isinstance(document.get(name), list) for name in LISTS)
 
 

@@ -1,7 +1,7 @@
 """`streams diff`: what do new rules change, and which alerts do they end or begin?"""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
@@ -13,10 +13,11 @@ from streams.alerts.instance import Labels
 from streams.alerts.rules.model import RuleSet
 from streams.runtime.config.job import Config, environment, load
 from streams.runtime.errors import ConfigError
-from streams.runtime.rules.changes import AlertChange, Changes, What, alerts_of, alerts_seen, compare
-from streams.runtime.rules.load import load_rules
 
-_STYLES = {What.APPEARS: "green", What.VANISHES: "red", What.CHANGES: "yellow", What.STAYS: ""}
+if TYPE_CHECKING:
+    from streams.runtime.rules.changes import AlertChange, Changes
+
+_STYLES = {"appears": "green", "vanishes": "red", "changes": "yellow", "stays": ""}
 
 
 def diff(
@@ -50,6 +51,8 @@ def diff(
 
       streams diff rules.toml rules.new.toml --labels model=fraud,version=42,class=ok
     """
+    from streams.runtime.rules.changes import alerts_of, alerts_seen, compare  # noqa: PLC0415 -- slow to load
+
     listed = [_labels(text) for text in labels or ()]
     job = None if config is None else load(config, environment())
     before, after = _both(old, new, job)
@@ -67,6 +70,8 @@ def diff(
 
 def _both(old: Path, new: Path, job: Config | None) -> tuple[RuleSet, RuleSet]:
     """Both rule sets. The problems of both are told together."""
+    from streams.runtime.rules.load import load_rules  # noqa: PLC0415 -- slow to load
+
     found, problems = [], []
     for path in (old, new):
         try:
@@ -111,7 +116,7 @@ def _labels_of(row: dict[str, Any]) -> Labels:
     return tuple(sorted(labels.items()))
 
 
-def _as_dict(changes: Changes, alerts: list[AlertChange]) -> dict[str, object]:
+def _as_dict(changes: "Changes", alerts: "list[AlertChange]") -> dict[str, object]:
     return {
         "different": changes.any,
         "settings": list(changes.settings),
@@ -120,7 +125,7 @@ def _as_dict(changes: Changes, alerts: list[AlertChange]) -> dict[str, object]:
     }
 
 
-def _show(console: Console, changes: Changes, alerts: list[AlertChange]) -> None:
+def _show(console: Console, changes: "Changes", alerts: "list[AlertChange]") -> None:
     if not changes.any:
         console.print("[green]ok[/green]  nothing is different")
     for sentence in changes.settings:

@@ -1,17 +1,15 @@
 """`streams trained`: what became of a request to retrain, said by whoever trains."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import orjson
 import typer
 
-from streams.alerts.orders import TrainedOrder
 from streams.cli.options import load_config
-from streams.runtime.alerts_board import AlertsBoard
-from streams.runtime.control import RefusedError
-from streams.runtime.desk.reading import read_board
-from streams.runtime.orders import order
+
+if TYPE_CHECKING:
+    from streams.runtime.alerts_board import AlertsBoard
 
 _MEANS = {
     "acknowledged": "it has the whole time until it expires again",
@@ -37,6 +35,10 @@ def trained(
 
     Exit code 1 when no such request is open.
     """
+    from streams.alerts.orders import TrainedOrder  # noqa: PLC0415 -- slow to load
+    from streams.runtime.desk.reading import read_board  # noqa: PLC0415 -- as above
+    from streams.runtime.orders import order  # noqa: PLC0415 -- as above
+
     loaded = load_config(config)
     whole = _open_request(read_board(loaded), model, request)
     order(TrainedOrder(model, whole, became), loaded)
@@ -46,7 +48,7 @@ def trained(
         typer.echo(f"The request {whole} of {model} is {became}: {_MEANS[became]}.")
 
 
-def _open_request(board: AlertsBoard, model: str, begins: str) -> str:
+def _open_request(board: "AlertsBoard", model: str, begins: str) -> str:
     """The only open request of a model that begins so. Raises RefusedError where there is none, or several."""
     known = sorted(
         str(row["fired_evidence"]["request_id"])
@@ -56,6 +58,8 @@ def _open_request(board: AlertsBoard, model: str, begins: str) -> str:
     found = [one for one in known if one.startswith(begins)]
     if len(found) == 1:
         return found[0]
+    from streams.runtime.control import RefusedError  # noqa: PLC0415 -- slow to load
+
     there = f"open are {', '.join(known)}" if known else "none is open"
     what = "several requests begin" if found else "no request begins"
     raise RefusedError(f"{what} with {begins!r} for the model {model!r}; {there}.")

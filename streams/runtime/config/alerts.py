@@ -9,7 +9,6 @@ from streams.quality.spec import QualitySpec
 from streams.runtime.config.lines import LineIndex
 from streams.runtime.config.problems import Code, InvalidConfigError, Problem
 from streams.runtime.config.settings_tables import AlertsTable
-from streams.runtime.rules.load import load_rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +31,8 @@ def alerts_config(table: AlertsTable, file: str, lines: LineIndex, quality: Qual
     Raises:
         InvalidConfigError: The rules file is not there, or has problems; they are told with its name.
     """
+    from streams.runtime.rules.load import load_rules  # noqa: PLC0415 -- slow to load; `streams --help` spares it
+
     path = None if table.rules is None else Path(file).parent / table.rules
     if path is not None and not path.is_file():
         text = f'there is no file "{path}". The path is relative to this file; name a file of rules.'

@@ -43,6 +43,7 @@ class _Scanner:
     def __init__(self, text: str) -> None:
         self.text = text.replace("\r\n", "\n")
         self.at = 0
+        self.counted = (0, 1)  # a position that was asked for, and its line: counting goes on from there
         self.table: KeyPath = ()
         self.lines: dict[KeyPath, int] = {}
         self.items: dict[KeyPath, int] = {}  # arrays of tables: the number of items so far
@@ -59,7 +60,9 @@ class _Scanner:
                 self._pair(self.table)
 
     def _line(self) -> int:
-        return self.text.count("\n", 0, self.at) + 1
+        at, line = self.counted
+        self.counted = (self.at, line + self.text.count("\n", at, self.at))
+        return self.counted[1]
 
     def _skip(self, characters: str) -> None:
         while self.at < len(self.text) and self.text[self.at] in characters:

@@ -105,8 +105,9 @@ def _few_events(scope: Scope, slo: Slo, seen: ModelRates, path: KeyPath) -> None
             continue
         told += 1
         text = (
-            f'class "{name}" has {rate:.2g} positives/h: {tier.name} tier needs about {needed / rate:.0f} h to notice '
-            f"recall {recall:.2f}, and looks at {format_duration(tier.long_ms)}. Longer tiers may, later."
+            f'class "{name}" has {rate:.2g} positives/h: to notice recall {recall:.2f} takes {needed} '
+            f"of them, about {_hours(ceil(needed / rate * HOUR))}, and tier {tier.name} looks at "
+            f"{format_duration(tier.long_ms)}. Longer tiers may, later."
         )
         scope.tell(RuleCode.FEW_EVENTS, path, text)
 
@@ -163,5 +164,6 @@ def _matches_nothing(scope: Scope, rules: RuleSet, rates: Rates, paths: Mapping[
         missing = [] if pattern.startswith("!") else [model for model in names_in(pattern) if model not in seen]
         if missing:
             listed = ", ".join(seen[:_MOST_CLASSES])
-            text = f'no model "{missing[0]}" was seen in {rates.folder}; seen were {listed}. The rule waits for it.'
+            models = " or ".join(f'"{model}"' for model in missing[:_MOST_CLASSES])
+            text = f"no model {models} was seen in {rates.folder}; seen were {listed}. The rule waits for it."
             scope.tell(RuleCode.MATCHES_NOTHING, paths[name], text)

@@ -11,11 +11,12 @@ from streams.alerts.instance import Instance, Phase, fingerprint, labels_of
 from streams.alerts.orders import MuteOrder, Order, TrainedOrder
 from streams.alerts.rows import Context, alert_row, mute_row, pulse_row
 from streams.alerts.rules.model import DAY, HOUR, Mute, Severity, Weekly
-from streams.cli import mute as mute_command
-from streams.cli import trained as trained_command
+from streams.cli import mute_orders
 from streams.cli.main import main
+from streams.runtime import orders
 from streams.runtime.alerts_board import AlertsBoard
 from streams.runtime.config.job import Config
+from streams.runtime.desk import reading
 
 NOW = 20_000 * DAY
 RULES = 'schema = 1\n[[slo]]\nname = "recall"\ntarget = 0.9\nrunbook = "x"\n'
@@ -53,10 +54,11 @@ class Desk:
 @pytest.fixture
 def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
     made = Desk()
-    for module in (mute_command, trained_command):
+    for module in (mute_orders, reading):
         monkeypatch.setattr(module, "read_board", made.read)
+    for module in (mute_orders, orders):
         monkeypatch.setattr(module, "order", made.order)
-    monkeypatch.setattr(mute_command, "wall_ms", lambda: NOW)
+    monkeypatch.setattr(mute_orders, "wall_ms", lambda: NOW)
     monkeypatch.setattr("getpass.getuser", lambda: "ada")
     monkeypatch.setenv("COLUMNS", "160")
     return made

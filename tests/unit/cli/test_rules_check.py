@@ -157,9 +157,9 @@ def test_rare_classes_are_warned_of(folder: Path, rules: Path, capsys: pytest.Ca
     shown = capsys.readouterr().out
     (line,) = [line for line in shown.splitlines() if "W202" in line]
     assert line.startswith(
-        f'warning  {rules}:2: W202 slo.recall.tiers: class "rare" has 0.5 positives/h: fast tier needs'
+        f'warning  {rules}:2: W202 slo.recall.tiers: class "rare" has 0.5 positives/h: to notice recall 0.50 takes '
     )
-    assert line.endswith("to notice recall 0.50, and looks at 1h. Longer tiers may, later.")
+    assert line.endswith("h, and tier fast looks at 1h. Longer tiers may, later.")
 
 
 def warnings_of(text: str, rates: Rates, job: str = "") -> list[str]:
@@ -194,3 +194,16 @@ def test_a_rule_about_a_model_that_was_not_seen_is_warned_of() -> None:
     (warning,) = warnings_of(drift.format("m|n"), seen)
     assert warning == 'r:2: W204 drift.d: no model "n" was seen in counted; seen were m. The rule waits for it.'
     assert warnings_of(drift.format("!n"), seen) == warnings_of(drift.format("*"), seen) == []
+
+
+@pytest.mark.parametrize("data", [b"", b"# nothing\n", b"schema = 1\n[[slo]\n", b"\xff\xfe\x00", b"a = " + b"[" * 5000])
+def test_a_file_that_cannot_be_read_is_one_of_rules_when_a_job_is_named(
+    data: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job, path = tmp_path / "quality.toml", tmp_path / "asked.toml"
+    job.write_text('name = "x"\n')
+    path.write_bytes(data)
+    assert main(["check", str(path), "-c", str(job)]) == 78
+    shown = capsys.readouterr()
+    assert shown.err.startswith(f"{path}:")
+    assert [line.split()[1][:2] for line in shown.err.splitlines()] == ["E1"]
