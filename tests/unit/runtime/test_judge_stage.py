@@ -6,11 +6,11 @@ from typing import Any, cast
 
 import pytest
 
+from streams.alerts.judge import AlertingJudge
 from streams.alerts.rows import ALERT_LOG, ALERTS, GATES
 from streams.formats.columns import Group
 from streams.ledger.cells import CellKind
 from streams.ledger.flush import encode
-from streams.quality.judge import Judge
 from streams.quality.rows import Stream
 from streams.runtime.checkpoints.kept import Checkpoints
 from streams.runtime.checkpoints.rules import Due
@@ -21,7 +21,7 @@ from streams.runtime.kafka.producer import Producer
 from streams.runtime.kafka.source import Source
 from streams.runtime.kafka.transactions import FencedError, Offsets, Record
 from streams.runtime.stages import judge as judge_stage
-from streams.runtime.stages.judge import FENCED_FOR_S, JudgeStage, _Part
+from streams.runtime.stages.judge import FENCED_FOR_S, JudgeStage, _line, _Part
 from streams.runtime.stages.outputs import NOUNS
 from streams.runtime.telemetry import Telemetry
 from streams.runtime.topology import Topology
@@ -82,9 +82,9 @@ def stage_with_rows(refusals: int, clock_s: Callable[[], float]) -> tuple[JudgeS
     stage.source = cast("Source", Surroundings())
     history = History(0)
     history.step([((0, Group("m", "1", ("de",))), (CellKind.CONFUSION, "ham", "spam"), 1)])
-    judge = Judge(config.quality, 0)
+    judge = AlertingJudge(config.quality, 0)
     rows = [row for n, chunk in enumerate(history.flush(0, 1)) for row in judge.apply(n, encode(chunk))]
-    part = _Part(judge, Rounds(written, left), Due(0, 0.0), ready=True, rows={(r.stream, r.key): r for r in rows})
+    part = _Part(judge, Rounds(written, left), Due(0, 0.0), ready=True, rows={_line(r): r for r in rows})
     stage._parts[0] = part
     assert rows
     return stage, part, written
