@@ -116,16 +116,13 @@ class SloDesk:
 
 
 def _tiers(slo: Slo, target: float) -> Row:
-    """The tiers for one target: the burn above which each tells, and the value below which that is so.
-
-    A floor of None: no value is so low that the tier could tell.
-    """
-    tiers = []
-    for tier in slo.tiers:
-        floor = floor_of(tier, target)
-        tiers.append({
+    """The tiers for one target: the burn above which each tells, and the value below which that is so."""
+    tiers = [
+        {
             "tier": tier.name, "severity": tier.severity.value, "long_s": tier.long_ms // 1000,
-            "short_s": tier.short_ms // 1000, "burn": burn_threshold(tier, target),
-            "floor": floor if floor > 0 else None, "alpha": tier.alpha,
-        })  # fmt: skip
+            "short_s": tier.short_ms // 1000, "burn": burn_threshold(tier, target), "floor": floor_of(tier, target),
+            "alpha": tier.alpha,
+        }
+        for tier in slo.tiers
+    ]  # fmt: skip
     return {"target": target, "tiers": tiers}

@@ -280,6 +280,13 @@ def test_a_budget_tells_its_floors_and_what_burns(job: Job) -> None:
     )  # fmt: skip
 
 
+def test_what_burns_is_not_said_before_the_topic_was_read(job: Job) -> None:
+    job.routes = slo_routes(SloDesk(job.in_force, AlertsBoard(tuple, lambda: NOW)))
+    assert job.ask("GET", "/v1/slos/{name}", name="recall")[0] == 503
+    assert job.ask("GET", "/v1/slos/{name}", name="nobody")[0] == 404
+    assert job.ask("GET", "/v1/slos")[0] == 200
+
+
 @pytest.mark.parametrize("path", ["/v1/mutes", "/v1/config", "/v1/rules", "/v1/slos"])
 def test_unknown_parameters_are_refused(job: Job, path: str) -> None:
     assert job.ask("GET", path, nonsense="1")[0] == 400
