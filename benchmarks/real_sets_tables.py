@@ -40,7 +40,7 @@ def found_part(name: str, drift: Found, known: Known, said: Rows, every: Mapping
     ]
     for letter, at_ms, words in marks(known):
         if words.startswith(KNOWN):
-            lines += [f"{letter} is the known change, {_time(at_ms)}: {_change(known, at_ms)}.", ""]
+            lines += [f"{letter} is the known change, {time(at_ms)}: {_change(known, at_ms)}.", ""]
     if known.changes:
         lines += [*_answers(drift), ""]
     lines += [*_rates(every), ""]
@@ -51,17 +51,20 @@ def found_part(name: str, drift: Found, known: Known, said: Rows, every: Mapping
     return "\n".join(lines)
 
 
-def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
+def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table."""
     return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *body)]
 
 
-def _time(at_ms: int) -> str:
+def time(at_ms: int) -> str:
+    """A time to the minute."""
     return rfc3339(at_ms)[:16].replace("T", " ")
 
 
-def _hours(ms: int) -> str:
-    hours = ms / HOUR_MS
-    return f"{hours / 24:.1f} d" if hours >= 48 else f"{hours:.1f} h"
+def hours(ms: int) -> str:
+    """A length of time in hours, or in days from two on."""
+    found = ms / HOUR_MS
+    return f"{found / 24:.1f} d" if found >= 48 else f"{found:.1f} h"
 
 
 def _kind(watched: Watched) -> str:
@@ -84,10 +87,10 @@ def _answers(drift: Found) -> list[str]:
                 continue
             incident = first[one.watched, answer.alarm.start_ms]
             told_ms = answer.delay_ms + incident.told_ms - answer.alarm.end_ms
-            body.append([*cells, incident.blamed or NONE, incident.explains or NONE, _hours(answer.delay_ms),
-                         _hours(told_ms)])  # fmt: skip
+            body.append([*cells, incident.blamed or NONE, incident.explains or NONE, hours(answer.delay_ms),
+                         hours(told_ms)])  # fmt: skip
     head = ("version", "kind", "result", "blamed", "explained by", "to the window's end", "until told")
-    return _table(head, body) if body else ["No detector judged a window of the change."]
+    return table(head, body) if body else ["No detector judged a window of the change."]
 
 
 def _rates(every: Mapping[str, Found]) -> list[str]:
@@ -108,7 +111,7 @@ def _rates(every: Mapping[str, Found]) -> list[str]:
         return ["No window was judged, of any size: there were not the windows that make a reference."]
     head = ("windows", "kind", "judged", "alarms", "judged apart from changes", "false alarms", "per 1000")
     silent = [size for size in every if size not in {row[0] for row in body}]
-    table = _table(head, body)
+    table = table(head, body)
     if silent:
         table += ["", f"No window of {', '.join(silent)} was judged: too few of them to make a reference."]
     return table
@@ -117,7 +120,7 @@ def _rates(every: Mapping[str, Found]) -> list[str]:
 def _incidents(drift: Found) -> list[str]:
     body = [_incident(incident) for incident in drift.incidents[:_SHOWN]]
     head = ("from window", "told at", "until", "version", "kind", "blamed", "effect", "explained by", "counted as")
-    table = _table(head, body)
+    table = table(head, body)
     if left := len(drift.incidents) - len(body):
         table += ["", f"{left} later ones are left out here."]
     return [f"All {len(drift.incidents)} incidents:" if len(drift.incidents) > 1 else "The one incident:", "", *table]
@@ -125,9 +128,9 @@ def _incidents(drift: Found) -> list[str]:
 
 def _incident(incident: Incident) -> list[str]:
     return [
-        _time(incident.start_ms),
-        _time(incident.told_ms),
-        "still open" if incident.is_open else _time(incident.end_ms),
+        time(incident.start_ms),
+        time(incident.told_ms),
+        "still open" if incident.is_open else time(incident.end_ms),
         incident.watched.version,
         _kind(incident.watched),
         incident.blamed or NONE,
@@ -164,7 +167,7 @@ def errors_part(name: str, looks: Mapping[str, Sequence[Look]], known: Known) ->
     lines = [
         f"Windows of {known.truth_window} with at least {LEAST} predictions; error: mean absolute, in points.",
         "",
-        *_table(head, body),
+        *table(head, body),
         "",
         _estimated(looks[AGES_S[0]]),
     ]
@@ -209,7 +212,7 @@ def summary_part(sets: Mapping[str, tuple[Found, Mapping[str, Sequence[Look]]]])
     ages = [AGES_S[3600], AGES_S[6 * 3600], AGES_S[24 * 3600]]
     off = [[name, *(cell for age in ages for cell in _pair(looks[age]))] for name, (_, looks) in sets.items()]
     columns = [f"{what}, {age}" for age in ages for what in ("labels so far", "nowcast (labels so far there)")]
-    return "\n".join([*_table(head, found), "", *_table(("set", *columns), off)])
+    return "\n".join([*table(head, found), "", *table(("set", *columns), off)])
 
 
 def _first(drift: Found) -> tuple[str, str, str]:
@@ -226,12 +229,12 @@ def _first(drift: Found) -> tuple[str, str, str]:
         told_ms = seen[watched, answer.alarm.start_ms].told_ms - answer.change.at_ms
         told.setdefault(told_ms, []).append(watched.kind)
         if watched.kind == "performance":
-            by_performance = _hours(told_ms)
+            by_performance = hours(told_ms)
     if not told:
         return "not found", NONE, NONE
     first = min(told)
     masked = any(watched.kind == "performance" and answer.result is Result.MASKED for watched, answer in answers)
-    return ", ".join(told[first]), _hours(first), "rang before" if masked else by_performance
+    return ", ".join(told[first]), hours(first), "rang before" if masked else by_performance
 
 
 def _false(drift: Found) -> tuple[str, str]:
