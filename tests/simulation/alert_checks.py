@@ -27,8 +27,11 @@ def check_alerts(p: int, outputs: Outputs, unbroken: Iterable[OutputRow]) -> Non
     for line, rows in told.items():
         strange = [row for row in rows if row not in all_told[line]]
         _demand(not strange, f"judge {p} said of {line} what no unbroken fold says: {strange[:1]}")
+    afterwards = {name for name, _ in behind_their_pulse(wanted)}  # what other rules ended between two steps
     for stretch in outputs.said:
         check_order(p, stretch)
+        early = [row for name, row in behind_their_pulse(stretch) if name not in afterwards]
+        _demand(not early, f"judge {p}: the pulse of its step came before {early[:1]}")
 
 
 def check_ids(p: int, said: Iterable[OutputRow]) -> None:
@@ -52,13 +55,23 @@ def events(said: Iterable[OutputRow]) -> dict[Line, list[Row]]:
 
 
 def check_order(p: int, stretch: Iterable[OutputRow]) -> None:
-    """Where nothing was cut off, all that is said of a model goes on with its steps; a pulse ends a step."""
+    """Where nothing was cut off, all that is said of a model goes on with its steps."""
     reached: dict[str, str] = {}
     for row in stretch:
         if row.stream in {ALERTS, ALERT_LOG} and "model" in row.value:
             model, t = str(row.value["model"]), str(row.value["t"])
             _demand(reached.get(model, "") <= t, f"judge {p}: step {t} of {model} after {reached.get(model)}: {row}")
             reached[model] = t
+
+
+def behind_their_pulse(stretch: Iterable[OutputRow]) -> Iterator[tuple[str, OutputRow]]:
+    """The rows with an id that come behind a pulse of their step, or of a later one."""
+    ended: dict[str, str] = {}
+    for row in stretch:
+        if row.key.startswith("pulse|"):
+            ended[str(row.value["model"])] = str(row.value["t"])
+        elif (name := _id(row)) is not None and str(row.value["t"]) <= ended.get(str(row.value["model"]), ""):
+            yield name, row
 
 
 def check_homes(outputs: Iterable[Outputs]) -> None:

@@ -16,6 +16,7 @@ from time import monotonic
 import pytest
 
 from streams.ledger.gap import GapError
+from tests.simulation.alert_defects import ALERT_DEFECTS
 from tests.simulation.checkpoint_defects import CHECKPOINT_DEFECTS
 from tests.simulation.ledger_defects import LEDGER_DEFECTS
 from tests.simulation.logs import SimulationError
@@ -30,6 +31,7 @@ ROOMS: dict[str, tuple[Defect, ...]] = {
     "Stages": STAGE_DEFECTS,
     "Checkpoints": CHECKPOINT_DEFECTS,
     "States": STATE_DEFECTS,
+    "Alerts": ALERT_DEFECTS,
 }
 DEFECTS = tuple(defect for defects in ROOMS.values() for defect in defects)
 SEEDS = 600

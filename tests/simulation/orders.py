@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from streams.alerts.mutes import MuteChange
 from streams.alerts.orders import EndOrder, MuteOrder, Order, RulesOrder, TrainedOrder
-from streams.alerts.rules.model import Canary, Mute, RuleSet
+from streams.alerts.rules.model import Canary, Comparison, Mute, Op, RuleSet
 from streams.ledger.spec import MINUTE
 from tests.simulation.raw import ORIGIN, PANE
 from tests.support.touchy_rules import ALL, touchy_rules
@@ -20,7 +20,9 @@ WINDOW_MS = 2 * PANE_MS
 
 def _rules(step_ms: int) -> RuleSet:
     rules = touchy_rules(step_ms, "segment", "b", WINDOW_MS, ORIGIN)
-    return replace(rules, slos=tuple(replace(slo, min_n=1) for slo in rules.slos))
+    low, slow, *others = rules.rules
+    slow = replace(slow, fire_when=Comparison("value", Op.GE, 1800.0), keep_firing_ms=step_ms)
+    return replace(rules, slos=tuple(replace(slo, min_n=1) for slo in rules.slos), rules=(low, slow, *others))
 
 
 FIRST = _rules(PANE_MS)

@@ -11,6 +11,7 @@ from streams.alerts.instance import Ending, Instance
 from streams.alerts.rows import ALERTS, Context, pulse_row
 from streams.alerts.rules.model import Mute, RuleSet
 from streams.alerts.watching.asking import Asking
+from streams.alerts.watching.found import dump_found, load_found
 from streams.alerts.watching.grouped import Grouped
 from streams.alerts.watching.roster import Roster
 from streams.alerts.watching.standing import Standing
@@ -35,6 +36,7 @@ class ModelWatch:
         self._grouped = Grouped(self.model, asked, self.roster)
         self._added: tuple[Mute, ...] = ()
         self._found: list[Settled] = []
+        self._judged = NO_TIME  # the end of the newest step; where rules brought longer ones it is above the book's
         self._end_ms: int | None = None
 
     def settled(self, window: Settled) -> None:
@@ -49,6 +51,8 @@ class ModelWatch:
     def set_rules(self, rules: RuleSet) -> list[OutputRow]:
         """Other rules from the next step on; alerts of rules that are gone end."""
         asked = Asked(rules, self.model)
+        if rules.step_ms != self.rules.step_ms:
+            self.book.t = max(self.book.t, self._judged)  # no step is judged again
         self.rules = rules
         self.book.rewindow(asked.windows(), asked.dimensions(self._dimensions), self._dimensions)
         kept = self._asking.dump()
@@ -56,8 +60,8 @@ class ModelWatch:
         self._asking.load(kept)
         self._grouped.set_mutes(self._added)
         gone = [one for one in self.roster.active() if one.rule not in asked.names]
-        self.roster.close(gone, self.book.t, Ending.RULE_REMOVED)
-        return self._tell(self.book.t, self.book.t) if gone else []
+        self.roster.close(gone, self._judged, Ending.RULE_REMOVED)
+        return self._tell(self._judged, self._judged) if gone else []
 
     def advance(
         self, settled_ms: int, settle_ms: int, names: Names, pane_ms: int, end_ms: int | None = None
@@ -82,6 +86,7 @@ class ModelWatch:
                     self.book.begin(ahead)
                     continue
             rows += self._step(settle_ms, names, pane_ms)
+        self._judged = max(self._judged, self.book.t)
         if self.book.t > began:
             settled = self.book.t + settle_ms
             counts = {**self.roster.counts(), "left_out": len(self.book.left_out)}
@@ -99,13 +104,21 @@ class ModelWatch:
 
     def dump(self) -> dict[str, object]:
         """Everything but the rules, of plain values; for `load`."""
-        return {"book": self.book.dump(), "roster": self.roster.dump(), "asking": self._asking.dump()}
+        return {
+            "book": self.book.dump(),
+            "roster": self.roster.dump(),
+            "asking": self._asking.dump(),
+            "found": dump_found(self._found),
+            "judged": self._judged,
+        }
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Fill an empty one with what `dump` gave. Raises ValueError when it is damaged."""
         self.book.load(state["book"])
         self.roster.load(state["roster"])
         self._asking.load(state["asking"])
+        self._found = load_found(state["found"])
+        self._judged = state["judged"]
 
     def _begun(self, last: int, pane_ms: int) -> bool:
         """Whether there is a first step: that of the first prediction, or none yet."""
