@@ -58,6 +58,7 @@ class Job:
         self.config: Config = load(path, {"PASSWORD": SECRET})
         self.orders: list[Order] = []
         self.telemetry = Telemetry()
+        self.telemetry.set(Level.RULES_INFO, 1, hash=self.config.alerts.rules.hash)  # as every worker does
         self.board = AlertsBoard(tuple, lambda: NOW)
         self.given = given
 
