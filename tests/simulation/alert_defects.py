@@ -43,11 +43,6 @@ def a_state_without_counts_that_wait(patch: Patch) -> None:
     _dumped(patch, ModelBook, waiting=[])
 
 
-def a_state_without_windows_that_wait(patch: Patch) -> None:
-    """Windows that settle between two steps are forgotten with a restart in between."""
-    _dumped(patch, ModelWatch, found=[])
-
-
 def a_state_without_mutes(patch: Patch) -> None:
     """Mutes that people added hold until a restart."""
     _dumped(patch, Alerts, mutes=b"[]")
@@ -123,7 +118,6 @@ ALERT_DEFECTS = (
     a_state_without_alerts,
     a_state_without_counts_of_steps,
     a_state_without_counts_that_wait,
-    a_state_without_windows_that_wait,
     a_state_without_mutes,
     a_state_without_the_end_of_a_history,
     orders_are_not_replayed,

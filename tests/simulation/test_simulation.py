@@ -27,7 +27,14 @@ def test_whatever_fails_the_rows_are_those_of_a_recount(part: int, capsys: pytes
     with capsys.disabled():
         print(f"\nsimulation: {2 * len(numbers)} seeds in {monotonic() - began:.0f} s; {dict(happened)}")  # noqa: T201
     assert not failures, "\n".join(map(str, failures))
-    for what in ("checkpoints written", "states restored", "states kept in memory", "logs trimmed", "zombies"):
+    for what in (
+        "checkpoints written",
+        "states restored",
+        "states kept in memory",
+        "logs trimmed",
+        "zombies",
+        "transitions",
+    ):
         assert happened[what], f"no run had {what}: {happened}"
 
 
