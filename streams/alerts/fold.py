@@ -15,6 +15,7 @@ from streams.alerts.rows import ALERTS, mute_row
 from streams.alerts.rules.model import Mute, RuleSet
 from streams.alerts.watching.model import ModelWatch
 from streams.alerts.watching.standing import Standing
+from streams.ledger.spec import NO_TIME
 from streams.quality.counts.names import Names
 from streams.quality.counts.shares import Changes
 from streams.quality.listener import Settled
@@ -32,6 +33,7 @@ class Alerts:
         self._watches: dict[str, ModelWatch] = {}
         self._longest_ms = max(window.size_ms for window in spec.windows)
         self._end_ms: int | None = None  # where a history ends that does not go on
+        self._unwatched_ms = NO_TIME  # the end of the last pane that was counted before there were rules
         self._rows: list[OutputRow] = []
 
     def order(self, order: Order) -> None:
@@ -57,11 +59,17 @@ class Alerts:
     def counted(self, stood: int, changes: Changes, names: Names) -> None:
         """See `Listener`."""
         if self._rules is None:
+            self.skip(changes)
             return
         if self._end_ms is not None and (changes.pane * self._spec.pane_ms > self._end_ms).any():
             self._end_ms = None  # it goes on after all
         for model, some in by_model(changes, names).items():
             self._watch(model).book.take(stood, some)
+
+    def skip(self, changes: Changes) -> None:
+        """Counts that no rule has seen: what changes of them later is not counted either."""
+        if len(changes.pane):
+            self._unwatched_ms = max(self._unwatched_ms, (int(changes.pane.max()) + 1) * self._spec.pane_ms)
 
     def settled(self, window: Settled) -> None:
         """See `Listener`."""
@@ -94,6 +102,7 @@ class Alerts:
             "rules": None if self._rules is None else msgspec.json.encode(self._rules),
             "mutes": msgspec.json.encode(self._mutes),
             "end": self._end_ms,
+            "unwatched": self._unwatched_ms,
             "models": {model: watch.dump() for model, watch in self._watches.items()},
         }
 
@@ -105,7 +114,7 @@ class Alerts:
                 self._rules = msgspec.json.decode(state["rules"], type=RuleSet)
         except msgspec.MsgspecError as error:
             raise ValueError(f"damaged rules: {error}") from error
-        self._end_ms = state["end"]
+        self._end_ms, self._unwatched_ms = state["end"], state["unwatched"]
         for model, dumped in state["models"].items():
             self._watch(model).load(dumped)
 
@@ -113,7 +122,7 @@ class Alerts:
         watch = self._watches.get(model)
         if watch is None:
             assert self._rules is not None  # noqa: S101 - nothing is watched without rules
-            watch = self._watches[model] = ModelWatch(model, self._rules, self._spec.dimensions)
+            watch = self._watches[model] = ModelWatch(model, self._rules, self._spec.dimensions, self._unwatched_ms)
             watch.set_mutes(self._mutes)
         return watch
 

@@ -80,6 +80,7 @@ class AlertingJudge:
 
     def _load_alerts(self, state: Mapping[str, Any]) -> None:
         if "alerts" not in state:
+            self._alerts.skip(self._judge.told)
             return
         try:
             self._alerts.load(state["alerts"])

@@ -12,6 +12,7 @@ import numpy as np
 
 from streams.alerts.evidence.ring import COLUMNS, HITS, OF_CLASS, PREDICTED, SUPPORT, Ints, Ring, Windows
 from streams.alerts.evidence.series import Series
+from streams.alerts.rules.model import HOUR
 from streams.ledger.spec import NO_TIME
 from streams.quality.counts.details import FIRST_DETAIL, SHIFT, UNLABELLED
 from streams.quality.counts.names import Names
@@ -30,8 +31,11 @@ SeriesKey = tuple[str, str, str]
 class ModelBook:
     """The counts of one model: its series, and the changes that wait for their step."""
 
-    def __init__(self, model: str, windows: Windows, dimensions: tuple[int, ...]) -> None:
-        """`dimensions` are the indexes of those whose values have series of their own."""
+    def __init__(self, model: str, windows: Windows, dimensions: tuple[int, ...], since: int = NO_TIME) -> None:
+        """`dimensions` are the indexes of those whose values have series of their own.
+
+        Of steps up to `since` nothing is counted: changes of what was counted before are no counts.
+        """
         self.model = model
         self.windows = windows
         self.dimensions = dimensions
@@ -39,29 +43,32 @@ class ModelBook:
         self.series: dict[SeriesKey, Series] = {}
         self.left_out: set[tuple[str, str]] = set()  # dimensions and values that came when there was no room
         self.t = NO_TIME
+        self._since = self._end(since - 1)
+        self._since_of: dict[SeriesKey, int] = {}  # the same of a version, or of the values of a dimension
         self._local: dict[int, int] = {}  # the judge's number of a class -> the index here
         self._capacity = 8
         self._waiting: list[tuple[int, Changes]] = []
 
     @property
     def idle(self) -> bool:
-        """Whether no step that is kept has a count, and none waits."""
-        return not self._waiting and all(series.ring.empty for series in self.series.values())
+        """Whether no step up to the newest that is kept has a count."""
+        return all(series.ring.over for series in self.series.values())
 
     def take(self, stood: int, changes: Changes) -> None:
         """Changes by a ledger partition that stood at a watermark."""
         self._waiting.append((stood, changes))
 
     def first_step(self, pane_ms: int) -> int | None:
-        """The end of the first step with a change that waits; None without one."""
+        """The end of the first step with a change that waits, or with counts behind the newest; None without one."""
         panes = [int(changes.pane.min()) for _, changes in self._waiting if len(changes.pane)]
-        return self._end(min(panes) * pane_ms) if panes else None
+        ends = [self._end(min(panes) * pane_ms)] if panes else []
+        return min([*ends, *(end for series in self.series.values() for end in series.ring.ahead)], default=None)
 
     def begin(self, t: int) -> None:
         """Judge the step that ends behind `t` next. For a model without steps, or one in which nothing is left."""
         self.t = t
         for series in self.series.values():
-            series.ring.t = t
+            series.ring = series.ring.begun(t)
 
     def apply(self, border: int, names: Names, pane_ms: int) -> None:
         """Count what was known when every partition passed a border."""
@@ -83,24 +90,43 @@ class ModelBook:
                 series.last_ms = self.t
 
     def retire(self, version: str) -> None:
-        """Forget a version."""
+        """Forget what was counted of a version up to now."""
         for key in [key for key in self.series if key[0] == version]:
-            del self.series[key]
+            series = self.series.pop(key)
+            if series.ring.ahead:  # it comes back
+                self._begin(key, series.ring.renewed())
+        self._since_of[version, "", ""] = self.t
+        oldest = self.t - max(self.windows.steps_ms, self.windows.hours_ms) - HOUR
+        self._since_of = {key: since for key, since in self._since_of.items() if since > oldest}
+        self._bar_left_out()
 
     def rewindow(self, windows: Windows, dimensions: tuple[int, ...], names: tuple[str, ...]) -> None:
-        """Pool over other windows from now on; a longer one begins with what is kept."""
+        """Pool over other windows from now on; a longer one begins with what is kept.
+
+        What was not kept until now cannot be counted from its changes alone, so those count nothing: of values of a
+        dimension that had no series, and with steps of another length of everything.
+        """
+        furthest = self._furthest()
+        for d in dimensions:
+            if d not in self.dimensions:
+                self._since_of["", names[d], ""] = furthest
         self.dimensions = dimensions
         kept = {names[d] for d in dimensions} | {""}
         for key in [key for key in self.series if key[1] not in kept]:
             del self.series[key]
-        if windows.step_ms != self.windows.step_ms:  # counts of other steps cannot be made of these
-            self.series = {}
+        self._bar_left_out()
+        if windows.step_ms != self.windows.step_ms:
+            self.windows = windows
+            self._since = self._end(furthest - 1)
             if self.t != NO_TIME:
                 self.t = self.t // windows.step_ms * windows.step_ms
+            for series in self.series.values():
+                series.ring = Ring(windows, self._capacity, self.t, self._since)
         if windows != self.windows:
+            self._since = max(self._since, self.t - self.windows.hours_ms)
             self.windows = windows
             for series in self.series.values():
-                series.ring = Ring.load(windows, self._capacity, series.ring.dump())
+                series.ring = series.ring.rewindowed(windows)
 
     def dump(self) -> dict[str, object]:
         """Everything, of plain values; for `load`."""
@@ -109,6 +135,7 @@ class ModelBook:
             "classes": list(self.classes),
             "local": [[number, index] for number, index in self._local.items()],
             "capacity": self._capacity,
+            "since": [self._since, *([*key, since] for key, since in self._since_of.items())],
             "left_out": sorted(map(list, self.left_out)),
             "series": [[*key, s.began_ms, s.first_ms, s.last_ms, s.ring.dump()] for key, s in self.series.items()],
             "waiting": [[stood, *(column.tobytes() for column in changes)] for stood, changes in self._waiting],
@@ -118,6 +145,8 @@ class ModelBook:
         """Fill an empty one with what `dump` gave. Raises ValueError when it is damaged."""
         self.t, self._capacity = state["t"], state["capacity"]
         self.classes.extend(state["classes"])
+        self._since, *since_of = state["since"]
+        self._since_of = {(version, dimension, value): since for version, dimension, value, since in since_of}
         self.left_out = {(dimension, value) for dimension, value in state["left_out"]}
         self._local = {number: index for number, index in state["local"]}  # noqa: C416 - lists become pairs
         for version, dimension, value, began_ms, first_ms, last_ms, ring in state["series"]:
@@ -175,12 +204,28 @@ class ModelBook:
         for key in keys:
             series = self.series.get(key)
             if series is None and (not key[1] or len(self.series) * self._capacity < MOST_ROWS):
-                series = self._begin(key, Ring(self.windows, self._capacity, self.t))
+                series = self._begin(key, Ring(self.windows, self._capacity, self.t, self._since_for(key)))
             if series is not None:
                 found.append(series)
             elif len(self.left_out) < MOST_NAMED:
                 self.left_out.add(key[1:])
         return found
+
+    def _since_for(self, key: SeriesKey) -> int:
+        version, dimension, _ = key
+        since = max(self._since, self._since_of.get((version, "", ""), NO_TIME))
+        return max(since, self._since_of.get(("", dimension, ""), NO_TIME)) if dimension else since
+
+    def _bar_left_out(self) -> None:
+        """What had no room may have some now; what was counted of it until now is not known."""
+        if self.left_out:
+            furthest = self._furthest()
+            for dimension in {dimension for dimension, _ in sorted(self.left_out)}:
+                self._since_of["", dimension, ""] = furthest
+
+    def _furthest(self) -> int:
+        """The end of the last step that may have counts that are not kept."""
+        return max([self.t, self._since, *(end for series in self.series.values() for end in series.ring.ahead)])
 
     def _begin(self, key: SeriesKey, ring: Ring) -> Series:
         segment = (key[1], key[2]) if key[1] else None

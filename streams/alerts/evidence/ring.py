@@ -56,8 +56,10 @@ class Coverage:
 class Ring:
     """The counts of one series; `t` is the end of its newest step, ms. Arrays are of shape (capacity, 4)."""
 
-    def __init__(self, windows: Windows, capacity: int, t: int) -> None:
+    def __init__(self, windows: Windows, capacity: int, t: int, since: int = NO_TIME) -> None:
+        """Of steps up to `since` nothing is counted: a change of what is not known whole would be a wrong count."""
         self.t = t
+        self.since = since
         self.windows = windows
         self.sums = {w: np.zeros((capacity, COLUMNS), np.int64) for w in windows.steps}
         self.periods = {p: np.zeros((capacity, COLUMNS), np.int64) for p in windows.periods}
@@ -66,6 +68,7 @@ class Ring:
         self.week = Coverage()
         self.settled_at = NO_TIME  # the end of the last step with predictions
         self._capacity = capacity
+        self._steps_since = self._hours_since = NO_TIME  # the same of steps, and of hours, that were let go
         self._steps: dict[int, NDArray[np.int32]] = {}  # by end
         self._excluded: set[int] = set()  # ends of steps that do not count
         self._settled: dict[int, tuple[int, int]] = {}
@@ -80,6 +83,16 @@ class Ring:
     def silent(self) -> bool:
         """Whether nothing is counted in any step that is kept."""
         return not self._steps
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is counted in any hour, or step up to `t`, that is kept."""
+        return not self.hours and all(end > self.t for end in self._steps)
+
+    @property
+    def ahead(self) -> list[int]:
+        """The ends of the steps behind `t` that have counts already."""
+        return [end for end in self._steps if end > self.t]
 
     @property
     def settled_hours(self) -> int:
@@ -111,9 +124,9 @@ class Ring:
 
     def add(self, end: int, delta: Ints) -> None:
         """Count a change of the step that ends at a time, before or behind `t`."""
-        if end in self._excluded:
+        if end in self._excluded or end <= self.since:
             return
-        if end > self.t - self.windows.steps_ms:
+        if end > max(self.t - self.windows.steps_ms, self._steps_since):
             step = self._steps.get(end)
             if step is None:
                 step = self._steps[end] = np.zeros(delta.shape, np.int32)
@@ -123,9 +136,11 @@ class Ring:
         if end > self.t:
             return  # it counts when its step comes
         for window, total in self.sums.items():
-            if end > self.t - window:
+            if end > max(self.t - window, self._steps_since):
                 np.add(total, delta, out=total)
         hour, now = self._hour(end), self._hour(self.t)
+        if hour <= self._hours_since:
+            return
         if hour > now - self.windows.hours_ms:
             self._add_to_hour(hour, delta)
         for period, total in self.periods.items():
@@ -162,6 +177,7 @@ class Ring:
         """What the sums follow from, as bytes."""
         return {
             "t": self.t,
+            "since": [self.since, self._steps_since, self._hours_since],
             "settled_at": self.settled_at,
             "steps": [[end, step.tobytes()] for end, step in self._steps.items()],
             "hours": [[start, hour.tobytes()] for start, hour in self.hours.items()],
@@ -170,11 +186,29 @@ class Ring:
             "settled_hours": [[start, c.predictions, c.labelled] for start, c in self._settled_hours.items()],
         }
 
+    def rewindowed(self, windows: Windows) -> "Ring":
+        """A ring of other windows of the same steps from what is kept; of what was let go nothing counts any more."""
+        steps_since = max(self._steps_since, self.t - self.windows.steps_ms)
+        hours_since = max(self._hours_since, self._hour(self.t) - self.windows.hours_ms)
+        since = [self.since, steps_since, hours_since]
+        return Ring.load(windows, self._capacity, {**self.dump(), "since": since})
+
+    def begun(self, t: int) -> "Ring":
+        """This ring at a later time, without the steps and hours that are not kept then."""
+        return Ring.load(self.windows, self._capacity, {**self.dump(), "t": t})
+
+    def renewed(self) -> "Ring":
+        """A ring of nothing but the steps behind `t`."""
+        ring = Ring(self.windows, self._capacity, self.t, self.t)
+        ring._steps = {end: self._steps[end] for end in self.ahead}
+        return ring
+
     @classmethod
     def load(cls, windows: Windows, capacity: int, state: Mapping[str, Any]) -> "Ring":
         """A ring of other or the same windows from what `dump` gave. Raises ValueError when it is damaged."""
         ring = cls(windows, capacity, int(state["t"]))
         oldest_step, oldest_hour = ring.t - windows.steps_ms, ring._hour(ring.t) - windows.hours_ms
+        ring.since, ring._steps_since, ring._hours_since = state["since"]
         for end, data in state["steps"]:
             if end > oldest_step:
                 ring._steps[end] = np.frombuffer(data, np.int32).reshape(capacity, COLUMNS).copy()
@@ -184,7 +218,8 @@ class Ring:
         ring.settled_at = state["settled_at"]
         ring._excluded = set(state["excluded"])
         ring._settled = {end: (n, labelled) for end, n, labelled in state["settled"] if end > oldest_step}
-        ring._settled_hours = {start: Coverage(n, labelled) for start, n, labelled in state["settled_hours"]}
+        week = [one for one in state["settled_hours"] if one[0] > ring._hour(ring.t) - WEEK_MS]
+        ring._settled_hours = {start: Coverage(n, labelled) for start, n, labelled in week}
         ring._add_up()
         return ring
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from streams.alerts.evidence.book import ModelBook
 from streams.alerts.evidence.series import Series
-from streams.alerts.instance import Ending, Instance
+from streams.alerts.instance import Ending, Instance, Phase
 from streams.alerts.rows import ALERTS, Context, pulse_row
 from streams.alerts.rules.model import Mute, RuleSet
 from streams.alerts.watching.asking import Asking
@@ -25,11 +25,11 @@ from streams.quality.rows import OutputRow
 class ModelWatch:
     """Everything that is remembered of one model. A step is judged once, in the order of time."""
 
-    def __init__(self, model: str, rules: RuleSet, dimensions: tuple[str, ...]) -> None:
-        """`dimensions` are the job's, in the order of `Names`."""
+    def __init__(self, model: str, rules: RuleSet, dimensions: tuple[str, ...], since_ms: int = NO_TIME) -> None:
+        """`dimensions` are the job's, in the order of `Names`; of what lies before `since_ms` nothing is counted."""
         asked = Asked(rules, model)
         self.model, self.rules = model, rules
-        self.book = ModelBook(model, asked.windows(), asked.dimensions(dimensions))
+        self.book = ModelBook(model, asked.windows(), asked.dimensions(dimensions), since_ms)
         self.roster = Roster()
         self._dimensions = dimensions
         self._asking = Asking(asked, self.book, self.roster)
@@ -59,9 +59,12 @@ class ModelWatch:
         self._asking, self._grouped = Asking(asked, self.book, self.roster), Grouped(self.model, asked, self.roster)
         self._asking.load(kept)
         self._grouped.set_mutes(self._added)
-        gone = [one for one in self.roster.active() if one.rule not in asked.names]
-        self.roster.close(gone, self._judged, Ending.RULE_REMOVED)
-        return self._tell(self._judged, self._judged) if gone else []
+        gone = self.roster.others(asked.is_of)
+        active = [one for one in gone if one.phase is not Phase.INACTIVE]
+        self.roster.close(active, self._judged, Ending.RULE_REMOVED)
+        rows = self._tell(self._judged, self._judged) if active else []
+        self.roster.drop(gone)
+        return rows
 
     def advance(
         self, settled_ms: int, settle_ms: int, names: Names, pane_ms: int, end_ms: int | None = None

@@ -42,6 +42,11 @@ class Roster:
         """The instances that are not inactive, by rule and labels."""
         return [one for _, of in sorted(self._of_rule.items()) for _, one in sorted(of.items()) if _is_on(one)]
 
+    def others(self, is_of: Callable[[Instance], bool]) -> list[Instance]:
+        """The instances that are not of any rule, by rule and labels."""
+        every = sorted(self._instances.values(), key=lambda one: (one.rule, one.labels))
+        return [one for one in every if not is_of(one)]
+
     def take(self, said: Said, t: int, step_ms: int) -> None:
         """Run a judgement of the step that ends at t."""
         instance = self._of_rule.get(said.rule, {}).get(said.labels)
@@ -136,9 +141,13 @@ class Roster:
         return rows
 
     def _forget(self, t: int) -> None:
-        gone = [one for one in self._instances.values() if not _is_on(one) and t - one.last_t > REMEMBERED_MS]
-        for one in gone:
-            del self._instances[one.fingerprint]
+        self.drop([o for o in self._instances.values() if not _is_on(o) and t - o.last_t > REMEMBERED_MS])
+
+    def drop(self, instances: Iterable[Instance]) -> None:
+        """Forget instances that are over, and were told so."""
+        for one in instances:
+            if self._instances.pop(one.fingerprint, None) is None:
+                continue
             del self._of_rule[one.rule][one.labels]
             self._about.pop(one.fingerprint, None)
             self._policies.pop(one.fingerprint, None)

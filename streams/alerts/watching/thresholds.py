@@ -8,7 +8,7 @@ from streams.alerts.budget.codes import BREACH
 from streams.alerts.evidence.series import Counts, Series
 from streams.alerts.instance import Instance, Labels, Phase
 from streams.alerts.missing import is_ready
-from streams.alerts.rules.model import Comparison, Condition, Rule, selects
+from streams.alerts.rules.model import HOUR, Comparison, Condition, Rule, selects
 from streams.alerts.thresholds.judge import RuleStep, judge_rule
 from streams.alerts.thresholds.metrics import BASELINE_MS, OF_CLASS, Measured, events, measure
 from streams.alerts.thresholds.settled import measure_settled
@@ -28,7 +28,7 @@ def judge_steps(rule: Rule, series: Series, known: Mapping[Labels, Instance]) ->
     window = rule.window_ms
     counts, completeness = series.pooled(window), series.completeness(window)
     baseline = None
-    if _asks(rule, "delta"):
+    if _asks(rule, "delta") and window <= BASELINE_MS - HOUR:  # the period is of whole hours, and holds no more
         baseline = measure(rule.metric, _less(series.period(BASELINE_MS), counts))
     step = judge_rule(
         rule,

@@ -1,9 +1,10 @@
 """Which counts do the rules of a model need?"""
 
 from streams.alerts.evidence.ring import Windows
+from streams.alerts.instance import Instance
 from streams.alerts.missing import no_data_name
 from streams.alerts.rules.model import DAY, HOUR, Canary, DriftRule, Match, Retrain, Rule, RuleSet, Slo, selects
-from streams.alerts.thresholds.metrics import BASELINE_MS, STEP_METRICS
+from streams.alerts.thresholds.metrics import BASELINE_MS, OF_CLASS, STEP_METRICS
 
 USUAL_MS = 7 * DAY
 """For how long hours are kept at least: what is usual is taken from them."""
@@ -20,6 +21,7 @@ class Asked:
         self.rollups = rules.rollups
         self.canaries = tuple(canary for canary in rules.canaries if selects(canary.model, model))
         self.retrains = tuple(retrain for retrain in rules.retrains if selects(retrain.model, model))
+        self._labels = self._labels_by_name()
         self.mutes = tuple(mute for mute in rules.mutes if _about(mute.match, model))
 
     @property
@@ -27,13 +29,14 @@ class Asked:
         """The rules that carry an alert about missing data."""
         return (*self.slos, *self.thresholds)
 
-    @property
-    def names(self) -> frozenset[str]:
-        """The names under which there may be alerts."""
-        names = {one.name for one in self.slos} | {one.name for one in self.thresholds}
-        names |= {one.name for one in self.drifts} | {one.name for one in self.rollups}
-        names |= {one.name for one in self.canaries} | {one.name for one in self.retrains}
-        return frozenset(names | {no_data_name(rule.name) for rule in self.carrying if rule.no_data is not None})
+    def is_of(self, one: Instance) -> bool:
+        """Whether an alert is of one of these rules: of its name and kind, and with the labels that it gives.
+
+        A rule that asks something else under a name that was there before has other alerts.
+        """
+        kind, names = self._labels.get(one.rule, ("", None))
+        labels = frozenset(label for label, _ in one.labels)
+        return kind == one.rule_kind and (names is None or names == labels)
 
     @property
     def inhibiting(self) -> tuple[str, ...]:
@@ -65,6 +68,20 @@ class Asked:
         hours |= {retrain.slice_ms * (retrain.slices + 1) for retrain in self.retrains}
         return Windows(self.rules.step_ms, tuple(sorted(steps)), tuple(sorted(periods)), max(hours))
 
+    def _labels_by_name(self) -> dict[str, tuple[str, frozenset[str] | None]]:
+        """The kind and the labels of the alerts of each name; None where labels differ from alert to alert."""
+        version = frozenset({"model", "version"})
+        found: dict[str, tuple[str, frozenset[str] | None]] = {
+            **{slo.name: ("slo", version | {"class", *slo.by}) for slo in self.slos},
+            **{rule.name: ("threshold", version | _classed(rule) | {*rule.by}) for rule in self.thresholds},
+            **{drift.name: ("drift", None) for drift in self.drifts},
+            **{rollup.name: ("rollup", frozenset(rollup.by)) for rollup in self.rollups},
+            **{canary.name: ("canary", version) for canary in self.canaries},
+            **{retrain.name: ("retrain", frozenset({"model"})) for retrain in self.retrains},
+        }
+        missing = (rule.name for rule in self.carrying if rule.no_data is not None)
+        return found | {no_data_name(name): ("no_data", version) for name in missing}
+
     def dimensions(self, names: tuple[str, ...]) -> tuple[int, ...]:
         """The indexes of the dimensions whose values have counts of their own."""
         by = {label for rule in self.carrying for label in rule.by}
@@ -73,6 +90,10 @@ class Asked:
 
 def _about(match: Match, model: str) -> bool:
     return all(selects(pattern, model) for label, pattern in match if label == "model")
+
+
+def _classed(rule: Rule) -> frozenset[str]:
+    return frozenset({"class"}) if rule.metric in OF_CLASS else frozenset()
 
 
 def segment_of(by: tuple[str, ...]) -> str | None:
