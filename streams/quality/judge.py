@@ -17,7 +17,7 @@ from streams.quality.analyst import Analyst
 from streams.quality.counts.ahead import Ahead
 from streams.quality.counts.inbox import Inbox
 from streams.quality.counts.names import Names
-from streams.quality.counts.shares import Shares
+from streams.quality.counts.shares import Changes, Shares
 from streams.quality.listener import Listener
 from streams.quality.rows import Moment, OutputRow
 from streams.quality.samples import Candidates
@@ -168,6 +168,11 @@ class Judge:
     def applied(self) -> tuple[int, ...]:
         """How far each ledger partition has been applied: the next offset of it that counts."""
         return tuple(self._inbox.applied)
+
+    @property
+    def told(self) -> Changes:
+        """Everything that ledger partitions have said of what can still change, as one."""
+        return self._shares.told()
 
     @property
     def watermark(self) -> int:
