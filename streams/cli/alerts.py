@@ -24,6 +24,7 @@ FIRING = 1
 _ACTIVE = ("firing", "recovering")
 _SHOWN = 8  # digits of a fingerprint: enough for --history
 _YEAR = len("2026-")
+_WIDE = 110  # columns of a terminal that hold all columns of the table
 _COLOURS = {"page": "bold red", "ticket": "yellow"}
 
 Row = Mapping[str, Any]
@@ -76,28 +77,30 @@ def alerts(
     if as_json:
         typer.echo(orjson.dumps({"firing": len(loud), "alerts": found.alerts, "judged": found.judged}))
     else:
-        Console(highlight=False).print(render(found))
+        console = Console(highlight=False)
+        console.print(render(found, is_wide=console.width >= _WIDE))
     if loud:
         raise typer.Exit(FIRING)
 
 
-def render(found: "Found") -> RenderableType:
-    """What there is, for people."""
+def render(found: "Found", *, is_wide: bool = True) -> RenderableType:
+    """What there is, for people. Where it is narrow, what an alert is about stands below its rule."""
     judged = ", ".join(f"{name} up to {written(t)}" for name, t in found.judged.items()) or "no model yet"
     below = Text(f"judged: {judged}", "dim")
     if not found.alerts:
         return Group(Text("nothing is firing", "green" if found.judged else ""), below)
     told = [_told(row) for row in found.alerts]
-    table = _table("severity", "alert", "of", "value", "n", "floor", "since (UTC)", "told", "id")
+    headings = ("alert", "of", "told") if is_wide else ("alert",)
+    table = _table("severity", *headings, "value", "n", "floor", "since (UTC)", "id")
     for row, whether in zip(found.alerts, told, strict=True):
         severity = row["severity"] or ""
+        whose = (row["rule"] + ("" if row["phase"] == "firing" else f" ({row['phase']})"), subject(row), whether)
+        unheard = () if whether in {"yes", "-"} else (f"told: {whether}" if row["inhibited_by"] else whether,)
         table.add_row(
             Text(severity, _COLOURS.get(severity, "")),
-            Text(row["rule"] + ("" if row["phase"] == "firing" else f" ({row['phase']})")),
-            Text(subject(row)),
+            *(Text(text) for text in (whose if is_wide else ["\n".join((*whose[:2], *unheard))])),
             *(Text(text) for text in numbers(row["evidence"])),
             Text(written(row["fired_at"] or row["episode"])[_YEAR:]),
-            Text(whether),
             Text(row["fingerprint"][:_SHOWN]),
         )
     runbooks = sorted({f"{row['rule']}: {row['runbook']}" for row in found.alerts if row["runbook"]})

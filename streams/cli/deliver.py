@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streams.cli.options import load_config
+from streams.cli.row_table import written
 from streams.runtime import logs
 from streams.runtime.config.job import Config, environment
 from streams.runtime.config.receivers import ReceiverConfig
@@ -97,11 +98,19 @@ def _list(config: Config, *, as_json: bool) -> int:
     if not found:
         typer.echo("no dead letters: every telling arrived or is on its way")
         return 0
-    table = Table("when", "receiver", "what", "tries", "why", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("when (UTC)", "receiver", "what", "tries", "why"):
+        table.add_column(heading, no_wrap=heading in {"when (UTC)", "tries"}, overflow="fold")
     for row in found:
         for told in row["tellings"]:
             labels = " ".join(str(value) for value in told["labels"].values())
             what = f"{told['status']} {told['rule']} {labels}".strip()
-            table.add_row(row["finished_at"], row["receiver"], what, str(row["attempts"]), row["error"])
+            table.add_row(
+                written(row["finished_at"])[: len("2026-01-31 12:00")],
+                row["receiver"],
+                what,
+                str(row["attempts"]),
+                row["error"],
+            )
     Console(highlight=False).print(table)
     return FOUND

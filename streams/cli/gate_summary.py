@@ -33,7 +33,7 @@ def _facts(body: Body) -> Table:
     table.add_row("difference", f"{_signed(body['delta'])}, from {_signed(body['lower'])} to {_signed(body['upper'])}")
     table.add_row("margin", f"{body['margin']:g}; alpha {body['alpha']:g}, {test}")
     if body["window"] is not None:
-        table.add_row("hours of both", f"{_moment(body['window']['from'])} to {_moment(body['window']['to'])}")
+        table.add_row("hours of both", f"{_moment(body['window']['from'])} to {_moment(body['window']['to'])} UTC")
     if body["label_completeness"] is not None:
         table.add_row("with a label", f"{body['label_completeness']:.1%} of the predictions")
     table.add_row("gate", f"{body['gate']}, evaluation {body['id']}")

@@ -68,7 +68,10 @@ def show(console: Console, summary: Summary, config: Config, out: Path, took_s: 
     console.print()
     newest = f'.segment == "all" and .view == "{VIEW}" and .window == "{window}" and .status == "final"'
     console.print("Next:")
+    told = f"jq -r '[.t, .kind, .severity, .rule, .summary] | @tsv' {out / 'alert_log.jsonl'}"
+    asked = [f"streams alerts --replay {out}", told] if summary.rows["alert_log"] else []
     for line in (
+        *asked,
         f"head -1 {out / 'windows.jsonl'} | python3 -m json.tool",
         f"jq -c 'select({newest})' {out / 'windows.jsonl'}",
         f"streams report {out} --out {out / 'report.html'}",

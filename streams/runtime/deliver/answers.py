@@ -14,7 +14,8 @@ LONGEST_S = 300.0
 LONGEST_ASKED_S = 3_600.0
 """How long a receiver may ask to be left alone."""
 
-_AGAIN = frozenset({408, 425, 429})
+_AGAIN = frozenset({401, 403, 408, 425, 429})
+"""Also a secret that is wrong: people mend it, and what fired meanwhile must still be told."""
 
 
 class Meaning(StrEnum):

@@ -113,6 +113,20 @@ def test_json_has_whole_rows_of_the_model_that_is_asked_for(ask: Ask, tmp_path: 
     assert (code, said.splitlines()[0]) == (0, "nothing is firing")
 
 
+def test_where_it_is_narrow_what_an_alert_is_about_stands_below_its_rule(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    muted = row("ham", Phase.FIRING, muted_by=("night",))
+    where = folder(tmp_path, rows_of(row("spam", Phase.FIRING), muted), [])
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = [line.strip() for line in ask("--replay", where)[1].splitlines()]
+    assert max(map(len, lines)) <= 80
+    spam, ham = lines.index("m 2 spam"), lines.index("m 2 ham")
+    assert [lines[at - 1].split()[:2] for at in (spam, ham)] == [["page", "recall"]] * 2
+    assert lines[ham + 1] == "muted: night"
+    assert lines.count("muted: night") == 1
+
+
 def test_the_history_of_one_alert_by_its_first_digits(ask: Ask, tmp_path: Path) -> None:
     where = folder(tmp_path, [], [*log("spam"), *log("ham")])
     print_of = str(log("spam")[0]["fingerprint"])

@@ -72,7 +72,7 @@ def test_the_answer_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert re.search(r"balanced accuracy +0.7750 against 0.9250 *\n", said)
     assert re.search(r"difference +-0.1500, from -0\.\d{4} to -0\.\d{4} *\n", said)
     assert re.search(r"margin +0.02; alpha 0.05, valid at every look *\n", said)
-    assert re.search(r"hours of both +2026-01-01 00:00 to 2026-01-05 00:00 *\n", said)
+    assert re.search(r"hours of both +2026-01-01 00:00 to 2026-01-05 00:00 UTC *\n", said)
     assert re.search(r"fraud +4,000 +4,000 +-0.3000 +worse *\n", said)
     assert re.search(r"ok +36,000 +36,000 +\+0.0000 *\n", said)
 

@@ -13,8 +13,8 @@ NOW = 1_767_225_600_000  # 2026-01-01T00:00:00Z
     ("status", "meaning"),
     [
         (200, Meaning.TAKEN), (202, Meaning.TAKEN), (204, Meaning.TAKEN), (301, Meaning.REFUSED),
-        (400, Meaning.REFUSED), (401, Meaning.REFUSED), (404, Meaning.REFUSED), (408, Meaning.AGAIN),
-        (429, Meaning.AGAIN), (500, Meaning.AGAIN), (503, Meaning.AGAIN),
+        (400, Meaning.REFUSED), (401, Meaning.AGAIN), (403, Meaning.AGAIN), (404, Meaning.REFUSED),
+        (408, Meaning.AGAIN), (429, Meaning.AGAIN), (500, Meaning.AGAIN), (503, Meaning.AGAIN),
     ],
 )  # fmt: skip
 def test_a_status_means(status: int, meaning: Meaning) -> None:
