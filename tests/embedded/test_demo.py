@@ -17,7 +17,7 @@ from tests.support.workers import wait_for
 
 pytestmark = pytest.mark.embedded
 
-DEADLINE_S = 120.0
+DEADLINE_S = 240.0
 
 
 class Demo:
