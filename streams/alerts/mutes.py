@@ -22,6 +22,9 @@ MOST = 1000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
+_FIRST_MS, _LAST_MS = (
+    (year - _EPOCH) // _MS for year in (datetime(2, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
+)
 
 
 class MuteChange(msgspec.Struct, frozen=True):
@@ -132,7 +135,12 @@ def _end_of(mute: Mute, at_ms: int) -> int | None:
 
 
 def _weekly_end(weekly: Weekly, at_ms: int) -> int | None:
-    """The end of the stretch that a moment lies in, ms. It may have begun on the day before."""
+    """The end of the stretch that a moment lies in, ms. It may have begun on the day before.
+
+    None for a moment that no calendar has, as of a time that was sent in another unit: it is on no day of the week.
+    """
+    if not _FIRST_MS <= at_ms <= _LAST_MS:
+        return None
     today = (_EPOCH + at_ms * _MS).astimezone(ZoneInfo(weekly.zone)).date()
     for day in (today - timedelta(days=1), today):
         if day.weekday() == weekly.day:

@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 
 from streams.alerts.evidence.book import ModelBook
 from streams.alerts.evidence.ring import COLUMNS, OF_CLASS, SUPPORT, Ring, Windows
+from streams.alerts.instance import Instance, fingerprint
 from streams.alerts.judge import AlertingJudge
 from streams.alerts.orders import RulesOrder, encode
 from streams.alerts.rules.model import DAY, HOUR, AnyOf, Comparison, Op, Rule, RuleSet, Slo
+from streams.alerts.watching.said import identity
+from streams.alerts.watching.wanted import Asked
 from tests.support.judged import LONG, PANE, random_histories, records, spec_of
 from tests.support.touchy_rules import ALL, touchy_rules
 
@@ -110,3 +113,13 @@ def test_a_version_that_comes_back_after_it_was_retired_keeps_what_is_counted_of
     for _ in range(2):
         book.step()
     assert book.series["1", "", ""].ring.sums[HOUR].tolist() == counts.tolist()
+
+
+def test_an_alert_of_a_class_that_its_rule_does_not_mean_any_more_is_of_no_rule() -> None:
+    slo = Slo("recall", (("model", "*"), ("class", "!spam")), 0.9)
+    asked = Asked(RuleSet("d", PANE, slos=(slo,)), "m")
+    spam, ham = (
+        Instance("recall", "slo", labels, fingerprint("recall", labels))
+        for labels in (identity("m", "1", None, name) for name in ("spam", "ham"))
+    )
+    assert (asked.is_of(spam), asked.is_of(ham)) == (False, True)

@@ -30,13 +30,16 @@ class Asked:
         return (*self.slos, *self.thresholds)
 
     def is_of(self, one: Instance) -> bool:
-        """Whether an alert is of one of these rules: of its name and kind, and with the labels that it gives.
+        """Whether an alert is of one of these rules: of its name and kind, with the labels that it gives, and meant.
 
         A rule that asks something else under a name that was there before has other alerts.
         """
         kind, names = self._labels.get(one.rule, ("", None))
-        labels = frozenset(label for label, _ in one.labels)
-        return kind == one.rule_kind and (names is None or names == labels)
+        labels = dict(one.labels)
+        if kind != one.rule_kind or (names is not None and names != labels.keys()):
+            return False
+        match = next((rule.match for rule in (*self.carrying, *self.drifts) if rule.name == one.rule), ())
+        return all(selects(pattern, labels[label]) for label, pattern in match if label in labels)
 
     @property
     def inhibiting(self) -> tuple[str, ...]:

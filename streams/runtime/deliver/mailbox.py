@@ -235,8 +235,8 @@ class Mailbox:
                 read = 0
                 for chunk in response.iter_raw():
                     read += len(chunk)
-                    if read > _MOST_READ:
-                        break
+                    if read > _MOST_READ or monotonic_s() - began_s > self._timing.timeout_s:
+                        break  # its status is known; who trickles a body must not hold up the others
                 asked = asked_s(response.headers, wall_ms())
                 return Answer(meaning_of(response.status_code), asked, f"it answered {response.status_code}")
         except (httpx.HTTPError, httpx.StreamError) as error:

@@ -174,7 +174,7 @@ def parse_cases(text: str, file: str) -> CasesDocument:
     """The cases in a TOML text. Raises `InvalidConfigError` with every problem."""
     try:
         raw: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # also of a number of thousands of digits
         what, _, place = str(error).partition(" (at ")
         number = place.removeprefix("line ").partition(",")[0]
         told = f"not TOML: {what}. Nothing after it was read. Mend it first."

@@ -215,3 +215,8 @@ def test_mutes_of_the_run_time_are_bounded_and_the_first_to_end_go() -> None:
 def test_a_change_survives_being_written() -> None:
     change = MuteChange(5, weekly(MON, 0, DAY // MINUTE))
     assert msgspec.json.decode(msgspec.json.encode(change), type=MuteChange) == change
+
+
+@pytest.mark.parametrize("ms", [-(1 << 50), -62_135_596_800_000, 253_402_300_799_999, 1_795_000_000_000_000])
+def test_a_time_that_no_calendar_has_is_on_no_day_of_the_week(ms: int) -> None:
+    assert mutes_at((weekly(SUN, clock(0), clock(0)),), "recall", LABELS, ms) == ()

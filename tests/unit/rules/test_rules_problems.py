@@ -100,3 +100,9 @@ def test_a_key_that_is_wrong_in_itself_is_not_missed_elsewhere() -> None:
     assert {problem.code for problem in problems_of(severity)} == {RuleCode.WRONG_VALUE, RuleCode.UNKNOWN_RULE}
     aliases = 'schema = 1\naliases = 3\n[[canary]]\nname = "a"\nmodel = "m"\nbaseline = "alias:champion"\n'
     assert {problem.code for problem in problems_of(aliases)} == {RuleCode.WRONG_TYPE}
+
+
+def test_a_number_of_thousands_of_digits_is_no_toml() -> None:
+    (problem,) = problems_of(f"schema = {'9' * 5000}")
+    assert problem.code == RuleCode.SYNTAX
+    assert problem.text.startswith("not TOML: Exceeds the limit")
