@@ -4,6 +4,7 @@ The detectors have done the statistics and have a memory of their own, so an ale
 the window that opens it and is over with the window that closes it.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from streams.alerts.instance import Labels
@@ -44,11 +45,16 @@ def drift_labels(of: Watched, finding: Finding) -> Labels:
 
 def concerns(rule: DriftRule, of: Watched, finding: Finding) -> bool:
     """Whether a rule is about the findings of a kind in a series of windows."""
-    if not any(selects(pattern, finding.kind) for pattern in rule.kinds):
+    return means(rule, dict(drift_labels(of, finding)))
+
+
+def means(rule: DriftRule, labels: Mapping[str, str]) -> bool:
+    """Whether a rule is about the alert with these labels: of its kinds, in its windows, and selected by its match."""
+    kind, _, _ = labels.get("kind", "").partition("/")
+    if not any(selects(pattern, kind) for pattern in rule.kinds):
         return False
-    if not any(selects(pattern, of.window) for pattern in rule.windows):
+    if not any(selects(pattern, labels.get("window", "")) for pattern in rule.windows):
         return False
-    labels = dict(drift_labels(of, finding))
     return all(selects(pattern, labels.get(name, "")) for name, pattern in rule.match)
 
 

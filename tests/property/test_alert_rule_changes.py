@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from streams.alerts.evidence.book import ModelBook
 from streams.alerts.evidence.ring import COLUMNS, OF_CLASS, SUPPORT, Ring, Windows
-from streams.alerts.instance import Instance, fingerprint
+from streams.alerts.instance import Instance, fingerprint, labels_of
 from streams.alerts.judge import AlertingJudge
 from streams.alerts.orders import RulesOrder, encode
-from streams.alerts.rules.model import DAY, HOUR, AnyOf, Comparison, Op, Rule, RuleSet, Slo
+from streams.alerts.rules.model import DAY, HOUR, AnyOf, Comparison, DriftRule, Op, Rule, RuleSet, Slo
 from streams.alerts.watching.said import identity
 from streams.alerts.watching.wanted import Asked
 from tests.support.judged import LONG, PANE, random_histories, records, spec_of
@@ -123,3 +123,18 @@ def test_an_alert_of_a_class_that_its_rule_does_not_mean_any_more_is_of_no_rule(
         for labels in (identity("m", "1", None, name) for name in ("spam", "ham"))
     )
     assert (asked.is_of(spam), asked.is_of(ham)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_of"),
+    [
+        (DriftRule("d", ("performance",), ALL), True),
+        (DriftRule("d", ("prediction",), ALL), False),
+        (DriftRule("d", ("performance",), ALL, windows=("7d",)), False),
+        (DriftRule("d", ("performance",), (("segment.country", ""),)), False),
+    ],
+)
+def test_a_drift_alert_that_its_rule_does_not_mean_any_more_is_of_no_rule(rule: DriftRule, is_of: bool) -> None:
+    labels = labels_of(model="m", version="1", window="1h", kind="performance", **{"segment.country": "DE"})
+    one = Instance("d", "drift", labels, fingerprint("d", labels))
+    assert Asked(RuleSet("d", PANE, drifts=(rule,)), "m").is_of(one) == is_of

@@ -1,5 +1,6 @@
 """Which counts do the rules of a model need?"""
 
+from streams.alerts.drift_rules import means
 from streams.alerts.evidence.ring import Windows
 from streams.alerts.instance import Instance
 from streams.alerts.missing import no_data_name
@@ -38,7 +39,10 @@ class Asked:
         labels = dict(one.labels)
         if kind != one.rule_kind or (names is not None and names != labels.keys()):
             return False
-        match = next((rule.match for rule in (*self.carrying, *self.drifts) if rule.name == one.rule), ())
+        drift = next((rule for rule in self.drifts if rule.name == one.rule), None)
+        if drift is not None:
+            return means(drift, labels)
+        match = next((rule.match for rule in self.carrying if rule.name == one.rule), ())
         return all(selects(pattern, labels[label]) for label, pattern in match if label in labels)
 
     @property

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from streams.alerts.budget.tiers import burn_threshold, floor_of
+from streams.alerts.drift_rules import means
 from streams.alerts.instance import Labels, fingerprint
 from streams.alerts.rules.conditions import written
 from streams.alerts.rules.model import (
@@ -18,6 +19,7 @@ from streams.alerts.rules.model import (
     AllOf,
     AnyOf,
     Comparison,
+    DriftRule,
     NoData,
     Rule,
     RuleSet,
@@ -143,6 +145,8 @@ def _is_kept(rules: RuleSet, name: str, labels: Mapping[str, str]) -> bool:
     if part:  # its alert about missing data, of a version as a whole
         has_none = getattr(rule, "no_data", None) is None
         return not has_none and _matches(tuple(item for item in match if item[0] in {"model", "version"}), labels)
+    if isinstance(rule, DriftRule):
+        return means(rule, labels)
     if isinstance(rule, Slo | Rule) and _identity(rule) != labels.keys():
         return False
     return _matches(match, labels)

@@ -147,6 +147,23 @@ def test_alerts_that_were_seen_stay_or_vanish(old: Path, capsys: pytest.CaptureF
     assert {one["fingerprint"] for one in json.loads(shown)["alerts"]} == prints
 
 
+def test_a_drift_alert_of_a_kind_or_window_that_is_not_meant_any_more_vanishes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, after, seen = (tmp_path / name for name in ("old.toml", "new.toml", "alerts.jsonl"))
+    drift = 'schema = 1\n[[drift]]\nname = "d"\nkinds = ["{}"]\nwindows = ["{}"]\n'
+    before.write_text(drift.format("*", "*"))
+    after.write_text(drift.format("agreement|label", "24h"))
+    meant = (("agreement/review", "24h"), ("label", "1h"), ("label", "24h"), ("score", "24h"))
+    seen.write_text("\n".join(alert_row("d", model="m", version="1", kind=k, window=w) for k, w in meant))
+    found = json.loads(told(capsys, before, after, "--alerts", str(seen), "--json")[1])["alerts"]
+    assert {(one["labels"]["kind"], one["labels"]["window"]) for one in found if one["what"] == "stays"} == {
+        ("agreement/review", "24h"),
+        ("label", "24h"),
+    }
+    assert len(found) == 4
+
+
 def test_the_problems_of_both_files_are_told(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
     old.write_text("schema = 2\n")
     new = written(old, ("schema = 1", "schema = 3"))
