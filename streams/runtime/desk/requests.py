@@ -24,6 +24,9 @@ from streams.runtime.rules.sheet import Read, Sheet
 from streams.runtime.rules.tables import DefaultsTable, MuteTable, SloTable
 from streams.runtime.rules.values import Duration, Match, Moment, Name
 
+LONGEST_MATCH = 4_000
+"""Characters of what is muted: every judge keeps it, and writes it again with each later order."""
+
 LIVE_MS = 7 * DAY
 """A model that was judged up to less than this before the wall clock runs live; another one is a history."""
 
@@ -94,6 +97,9 @@ def requested(body: Mapping[str, Any], rules: RuleSet, job: Job | None, judged: 
     if not request.match and "match" not in wrong:
         text = 'it does not say what is muted. Name a model, a rule or a class; model "*" is everything.'
         found.append(MuteProblem(RuleCode.MISSING_KEY, "match", text))
+    if sum(len(label) + len(pattern) for label, pattern in request.match.items()) > LONGEST_MATCH:
+        text = f"it has more than {LONGEST_MATCH:,} characters. Mute a whole model or rule, or several times."
+        found.append(MuteProblem(RuleCode.WRONG_VALUE, "match", text))
     start_ms, end_ms = _times(request, wrong, judged, now_ms, found)
     table = MuteTable.model_construct(
         name=request.name or "", match=request.match, start_ms=start_ms, end_ms=end_ms, weekly=None,

@@ -177,3 +177,9 @@ def test_a_mute_that_is_ended_holds_no_more(clock: str, judged: dict[str, str]) 
 def test_a_planned_mute_holds_later() -> None:
     assert standing(asked(start=rfc3339(NOW + HOUR)), LATE, NOW) == "later"
     assert standing(Mute("gone", (), 0, 0), LATE, NOW) == "over"
+
+
+def test_what_is_muted_is_of_bounded_length() -> None:
+    assert problems(match={"model": "|".join(["fraud-clf"] * 401)}) == {
+        "match": "it has more than 4,000 characters. Mute a whole model or rule, or several times."
+    }
