@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
+from streams.alerts import orders
 from streams.ledger import blocks, flush
 from streams.ledger.blocks import Block, Progress
 from tests.support.job import Job
@@ -93,6 +94,8 @@ class Timeline(threading.Thread):
 
     def _note_tallies(self, message: Message) -> None:
         partition, offset, at_ms = message.partition() or 0, message.offset() or 0, message.timestamp()[1]
+        if orders.is_order(message.value() or b""):
+            return
         said = flush.decode(message.value() or b"")
         self._flushes[partition, said.ledger_partition].append(_Flush(said.end, at_ms, offset))
         self._judge_of.update({group.model: partition for group in said.groups})
