@@ -47,6 +47,9 @@ class Asking:
         """
         for gone in [key for key in self._budgets if key[1] not in self._book.series]:
             del self._budgets[gone]
+        asked = {slo.name for slo in self._asked.slos}
+        for idle in [key for key in self._kept if key[0] not in asked or key[1] not in self._book.series]:
+            del self._kept[idle]
         for key, series in sorted(self._book.series.items()):
             for slo in self._asked.slos:
                 if _is_asked(slo, series):

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
+from streams.alerts.orders import RulesOrder, encode
 from streams.alerts.rules.model import RuleSet
 from streams.runtime.config.durations import format_duration
 from streams.runtime.config.problems import InvalidConfigError, Problem
@@ -31,6 +32,9 @@ from streams.runtime.rules.warnings import warn
 
 DEFAULT_RULES = "(default rules)"
 """What the file of the rules that come with the job is called."""
+
+MOST_BYTES = 900_000
+"""Of compiled rules: one record of the tallies holds them, and brokers take 1 MB by default."""
 
 _DIGITS = 16
 
@@ -116,6 +120,14 @@ def _compiled(sheet: Sheet, job: Job | None, rates: Rates | None, *, fits: bool)
 
         warn_of_rates(scope, rules, rates)
     rules = msgspec.structs.replace(rules, hash=rules_hash(rules))
+    size_bytes = len(encode(RulesOrder(rules)))
+    if size_bytes > MOST_BYTES:
+        text = (
+            f"compiled, the rules are {size_bytes:,} bytes, and at most {MOST_BYTES:,} fit into a record of the job's "
+            'log. Write one rule with a pattern (class = "*") instead of many.'
+        )
+        scope.tell(RuleCode.WRONG_VALUE, (), text)
+        raise InvalidConfigError(sheet.file, sheet.problems)
     return Loaded(sheet.file, rules, tuple(sorted(set(sheet.warnings))))
 
 

@@ -3,7 +3,7 @@
 from math import inf
 
 from streams.alerts.rules.conditions import ConditionError, comparisons, parse_condition, written
-from streams.alerts.rules.model import AllOf, Comparison, Condition, Op, Rule
+from streams.alerts.rules.model import HOUR, AllOf, Comparison, Condition, Op, Rule
 from streams.alerts.rules.overlap import can_both_hold, negated
 from streams.quality.spec import format_length
 from streams.runtime.config.durations import format_duration
@@ -171,9 +171,9 @@ def _excludes(scope: Scope, path: KeyPath, fire: Condition | None, resolve: Cond
 def _reaches(scope: Scope, path: KeyPath, window_ms: int, *conditions: Condition | None) -> None:
     """A baseline is what is left of the last days without the window."""
     asked = [term.subject for condition in conditions if condition is not None for term in comparisons(condition)]
-    if "delta" in asked and window_ms >= BASELINE_MS:
+    if "delta" in asked and window_ms > BASELINE_MS - HOUR:  # what is left is looked at by whole hours
         text = (
-            f"window {format_duration(window_ms)} leaves nothing of the {format_duration(BASELINE_MS)} that "
+            f"window {format_duration(window_ms)} leaves less than an hour of the {format_duration(BASELINE_MS)} that "
             "delta(baseline) compares with. Shorten it."
         )
         scope.tell(RuleCode.RETENTION, path, text)

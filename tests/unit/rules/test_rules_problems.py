@@ -106,3 +106,11 @@ def test_a_number_of_thousands_of_digits_is_no_toml() -> None:
     (problem,) = problems_of(f"schema = {'9' * 5000}")
     assert problem.code == RuleCode.SYNTAX
     assert problem.text.startswith("not TOML: Exceeds the limit")
+
+
+def test_rules_that_no_record_holds_are_refused_at_once() -> None:
+    text = "schema = 1\n" + "".join(f'[[slo]]\nname = "s{n}"\ntarget = 0.9\nrunbook = "r"\n' for n in range(1_000))
+    with pytest.raises(
+        InvalidConfigError, match=r"rules\.toml:1: E117 compiled, the rules are 1,.* bytes, and at most 900,000"
+    ):
+        parse_rules(text, "rules.toml")
