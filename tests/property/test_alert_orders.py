@@ -44,7 +44,7 @@ def log_of(seed: int, spec: QualitySpec = SPEC) -> list[bytes]:
     return [encode(RulesOrder(rng.choice(RULE_SETS))), *log]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(SEEDS)
 def test_an_alert_goes_on_in_time_whatever_steps_rules_bring(seed: int) -> None:
     judge, log = AlertingJudge(SPEC, 0), log_of(seed)
@@ -53,13 +53,13 @@ def test_an_alert_goes_on_in_time_whatever_steps_rules_bring(seed: int) -> None:
     for offset, record in enumerate(log):
         for row in judge.apply(offset, record):
             if row.stream == ALERT_LOG:
-                model, t = row.value["model"], row.value["t"]
+                model, t = str(row.value["model"]), str(row.value["t"])
                 assert reached[model] <= t, row
                 reached[model] = t
-                assert known.setdefault(row.value["transition_id"], row.value) == row.value
+                assert known.setdefault(str(row.value["transition_id"]), row.value) == row.value
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=SEEDS, cut=st.floats(0, 1))
 def test_from_any_checkpoint_the_same_follows(seed: int, cut: float) -> None:
     log = log_of(seed)
