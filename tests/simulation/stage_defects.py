@@ -121,18 +121,6 @@ def judge_forgets_its_position(patch: Patch) -> None:
     patch.setattr(JudgeWorker, "load", wrong)
 
 
-def judge_asks_for_its_position_before_it_fences(patch: Patch) -> None:
-    """The last owner may still write after the new one asked how far it came: those rows are written twice."""
-    load = JudgeWorker.load
-
-    def wrong(self: JudgeWorker, part: int) -> Iterator[None]:
-        written_to = self.world.broker.outputs[part].position
-        yield from load(self, part)
-        self.memory[part].written_to = written_to
-
-    patch.setattr(JudgeWorker, "load", wrong)
-
-
 def recovery_begins_with_an_empty_fold(patch: Patch) -> None:
     """A join that takes over begins where the last one was told, without the counts before."""
     load = JoinWorker.load
@@ -166,7 +154,6 @@ STAGE_DEFECTS = (
     judge_without_fencing,
     judge_goes_on_after_losing_rows,
     judge_forgets_its_position,
-    judge_asks_for_its_position_before_it_fences,
     recovery_begins_with_an_empty_fold,
     recovery_is_quiet_too_long,
 )
