@@ -101,11 +101,14 @@ class Board:
         return None if not marks or None in marks else min(marks)
 
     def is_final(self, partitions: int, to: str) -> bool:
-        """Whether every ledger partition has reached `to` and every window and class seen can change no more."""
+        """Whether every ledger partition has reached `to`, and all that was counted is in rows that change no more."""
         with self.lock:
+            counted, days = self.sums(), self.of_size(DAY_WINDOW)
             return (
                 len(self.audits) == partitions
                 and (self.watermark() or "") >= to
+                and sum(day.newest["predictions"] for day in days) == counted["predictions_counted"]
+                and sum(row["support"] for row in self.classes.values()) == counted["predictions_labelled"]
                 and all(history.newest["status"] == "final" for history in self.windows.values())
                 and all(row["status"] == "final" for row in self.classes.values())
             )

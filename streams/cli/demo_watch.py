@@ -17,8 +17,11 @@ from streams.cli.demo_view import Picture, Progress, log_line
 from streams.ledger.times import rfc3339
 from streams.runtime.clock import monotonic_s
 
-FINAL_WITHIN_S = 90.0
+FINAL_WITHIN_S = 180.0
 """How long after the last record the worker may take until every window is final."""
+
+_SETTLED_S = 1.0
+"""Topics are read side by side: so long after the last window has come, so has all that was said with it."""
 
 _FRAME_S = 0.25
 _LINE_S = 5.0
@@ -34,6 +37,7 @@ class Watch:
         self._stage, self._board, self._reader, self._loader = stage, board, reader, loader
         self._began_s = monotonic_s()
         self._loaded_s: float | None = None
+        self._final_s: float | None = None
         self._sent: deque[tuple[float, int]] = deque()
 
     @property
@@ -58,7 +62,12 @@ class Watch:
         advanced = self._loader.advanced
         if advanced is None or advanced.to_ms is None:
             return False
-        return self._board.is_final(self._stage.job.config.ledger.partitions, rfc3339(advanced.to_ms))
+        if not self._board.is_final(self._stage.job.config.ledger.partitions, rfc3339(advanced.to_ms)):
+            self._final_s = None
+            return False
+        if self._final_s is None:
+            self._final_s = self.elapsed_s
+        return self.elapsed_s - self._final_s >= _SETTLED_S
 
     def _is_overdue(self) -> bool:
         if self._loaded_s is None and self._loader.is_loaded:
