@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from streams.cli.worker_pages import page_of_worker
+from streams.cli.worker_pages import NothingThereError, page_of_worker
 from streams.runtime.alerts_board import AlertsBoard
 from streams.runtime.clock import wall_ms
 from streams.runtime.config.job import TopicNoun, topic_name
 from streams.runtime.errors import ConfigError
 from streams.runtime.kafka.tail import read_rows
+from streams.runtime.replayed import rows_of
 from streams.web.alerts import PHASES
 
 Row = Mapping[str, Any]
@@ -57,9 +58,10 @@ class Worker(NamedTuple):
         found: list[Row] = []
         judged: dict[str, str] = {}
         for phase in PHASES:
-            page = page_of_worker(self.url, "/v1/alerts", {"phase": phase})
-            if page is None:
-                raise ConfigError(f"{self.url} has no /v1/alerts; is it a worker of this version?")
+            try:
+                page = page_of_worker(self.url, "/v1/alerts", {"phase": phase})
+            except NothingThereError:
+                raise ConfigError(f"{self.url} has no /v1/alerts; is it a worker of this version?") from None
             found += page["alerts"]
             judged = page["judged"]
         return Found(_found((row["fingerprint"], row) for row in found).alerts, judged)
@@ -71,8 +73,10 @@ class Worker(NamedTuple):
             fingerprint = _only(sorted(name for name in active if name.startswith(fingerprint))) or fingerprint
         if len(fingerprint) < _WHOLE:
             return []
-        page = page_of_worker(self.url, f"/v1/alerts/{fingerprint}/history", {})
-        return [] if page is None else list(page["transitions"])
+        try:
+            return list(page_of_worker(self.url, f"/v1/alerts/{fingerprint}/history", {})["transitions"])
+        except NothingThereError:
+            return []
 
 
 class Folder(NamedTuple):
@@ -89,18 +93,8 @@ class Folder(NamedTuple):
         return _history(self._rows("alert_log"), fingerprint)
 
     def _rows(self, stream: str) -> Iterator[tuple[str, Row]]:
-        path = self.path / f"{stream}.jsonl"
-        try:
-            with path.open("rb") as lines:
-                for number, line in enumerate(lines, 1):
-                    row = _object(line)
-                    if row is None:
-                        raise ConfigError(f"{path}:{number} is not a row of alerts.")
-                    yield str(row.get("fingerprint", "")), row
-        except OSError as error:
-            raise ConfigError(
-                f"{path} cannot be read: {error.strerror}. Name the folder that `streams replay --out` wrote."
-            ) from None
+        for _, row in rows_of(self.path / f"{stream}.jsonl", "alerts"):
+            yield str(row.get("fingerprint", "")), row
 
 
 def _found(rows: Iterator[tuple[str, Row]]) -> Found:
@@ -124,14 +118,6 @@ def _only(fingerprints: list[str]) -> str | None:
     if len(fingerprints) > 1:
         raise ConfigError(f"several alerts begin so: {', '.join(fingerprints[:5])}. Write more of the one you mean.")
     return fingerprints[0] if fingerprints else None
-
-
-def _object(line: bytes) -> Row | None:
-    try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return None
-    return row if isinstance(row, dict) else None
 
 
 def is_fingerprint(text: str) -> bool:

@@ -4,16 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-import httpx
-
 from streams.alerts.gate.body import Body, unseen_body
 from streams.alerts.rules.model import Canary, selects
 from streams.cli.gate_history import Wanted, newest_body
+from streams.cli.worker_pages import page_of_worker
 from streams.runtime.config.job import Config
-from streams.runtime.errors import ConfigError, UnavailableError
+from streams.runtime.errors import ConfigError
 from streams.runtime.state import newest_rows
-
-PATIENCE_S = 10.0
 
 
 def asked_of_topics(config: Config, wanted: Wanted) -> Body:
@@ -49,41 +46,18 @@ def asked_of_worker(url: str, wanted: Wanted) -> Body:
     Raises ConfigError when the address is none, or the worker knows no such gate; UnavailableError when nobody
     answers, or a worker that cannot say anything yet.
     """
-    try:
-        with httpx.Client(base_url=url, timeout=PATIENCE_S) as client:
-            gate = wanted.gate or _gate_of(client, wanted.model)
-            query = {"candidate": wanted.candidate}
-            if wanted.baseline is not None:
-                query["baseline"] = wanted.baseline
-            return _answer(client, f"/v1/gates/{quote(gate, safe='')}", query)
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-        raise ConfigError(f"{url} is no address of a worker; write one such as http://127.0.0.1:9400.") from None
-    except httpx.HTTPError as error:
-        raise UnavailableError(f"{url} does not answer ({error or type(error).__name__}). Is a worker there?") from None
+    gate = wanted.gate or _gate_of(url, wanted.model)
+    query = {"candidate": wanted.candidate}
+    if wanted.baseline is not None:
+        query["baseline"] = wanted.baseline
+    return page_of_worker(url, f"/v1/gates/{quote(gate, safe='')}", query)
 
 
-def _gate_of(client: httpx.Client, model: str) -> str:
-    gates = _answer(client, "/v1/gates", {})["gates"]
+def _gate_of(url: str, model: str) -> str:
+    gates = page_of_worker(url, "/v1/gates", {})["gates"]
     names = sorted(gate["gate"] for gate in gates if selects(gate["model"], model))
     if len(names) != 1:
         there = ", ".join(sorted(gate["gate"] for gate in gates)) or "none"
         what = "several gates" if names else "no gate"
         raise ConfigError(f"{model} has {what} there; name one with --gate: {', '.join(names) or there}.")
     return str(names[0])
-
-
-def _answer(client: httpx.Client, path: str, query: Mapping[str, str]) -> dict[str, Any]:
-    response = client.get(path, params=dict(query))
-    try:
-        body = response.json()
-    except ValueError:
-        body = None
-    where = f"{str(client.base_url).rstrip('/')}{path}"
-    if not isinstance(body, dict):
-        raise ConfigError(f"{where} is no page of a worker: it answers {response.status_code} and no JSON object.")
-    if response.status_code == httpx.codes.OK:
-        return body
-    sentence = f"{where}: {body.get('error', response.status_code)}"
-    if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-        raise UnavailableError(sentence)
-    raise ConfigError(sentence)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import orjson
 import typer
 
 from streams.alerts.evidence.series import Hours
@@ -20,6 +19,9 @@ from streams.alerts.rules.model import Canary
 from streams.cli.moments import parse_moment
 from streams.quality.rows import ALL, VIEW
 from streams.runtime.errors import ConfigError
+from streams.runtime.replayed import rows_of
+
+_GATE, _CLASS = "quality.gate.v1", "quality.class.v1"
 
 GATES_FILE, CLASSES_FILE = "gates.jsonl", "classes.jsonl"
 
@@ -70,7 +72,7 @@ def body_of_folder(folder: Path, wanted: Wanted, canary: Canary) -> Body:
     """
     written = folder / GATES_FILE
     if written.exists():
-        found = newest_body((row for _, row in _lines(written, "quality.gate.v1")), wanted)
+        found = newest_body((row for _, row in rows_of(written, _GATE, _GATE)), wanted)
         if found is not None:
             return found
     if wanted.gate is not None:
@@ -104,7 +106,7 @@ def _compared(folder: Path, wanted: Wanted, canary: Canary) -> Body:
 def _cells(path: Path, model: str) -> list[_Cell]:
     """The newest rows of a model, of the smallest windows that tumble."""
     newest: dict[tuple[str, str, int, str], tuple[int, _Cell]] = {}
-    for number, row in _lines(path, "quality.class.v1"):
+    for number, row in rows_of(path, _CLASS, _CLASS):
         try:
             is_asked = row["model"] == model and row["segment"] == ALL and row["view"] == VIEW
             if not is_asked or "/" in row["window"] or row["window_start"] is None:
@@ -134,20 +136,3 @@ def _hours(cells: list[_Cell], version: str, names: list[str]) -> Hours:
         if cell.version == version:
             table[at[cell.start], column[cell.name]] = cell.counts
     return Hours(np.array(starts, np.int64), *(table[:, :, i] for i in range(4)))
-
-
-def _lines(path: Path, schema: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    try:
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                try:
-                    row = orjson.loads(line)
-                except ValueError:
-                    row = None
-                if not isinstance(row, dict) or row.get("schema") != schema:
-                    raise ConfigError(f"{path}:{number} is not a row of {schema}.")
-                yield number, row
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be read: {error.strerror}. Name the folder that `streams replay --out` wrote."
-        ) from None

@@ -1,15 +1,15 @@
 """What did the detectors say, window by window? The drift rows of a replay as one series for each detector."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import orjson
 import typer
 
 from streams.cli.moments import parse_moment
 from streams.quality.drift.finding import Kind, Level
 from streams.runtime.errors import ConfigError
+from streams.runtime.replayed import rows_of
 
 FILE = "drift.jsonl"
 
@@ -47,7 +47,7 @@ def read_drift(folder: Path, window: str | None) -> dict[Watched, list[Judged]]:
     """
     path = folder / FILE
     newest: dict[tuple[Watched, int], tuple[int, Judged]] = {}
-    for number, row in _lines(path):
+    for number, row in rows_of(path, "quality.drift.v1"):
         try:
             watched, judged, revision = _watched(row), _judged(row), int(row["revision"])
         except (KeyError, TypeError, ValueError, typer.BadParameter):
@@ -61,23 +61,6 @@ def read_drift(folder: Path, window: str | None) -> dict[Watched, list[Judged]]:
     for (watched, _), (_, judged) in sorted(newest.items(), key=lambda item: item[0]):
         series.setdefault(watched, []).append(judged)
     return series
-
-
-def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    try:
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                try:
-                    row = orjson.loads(line)
-                except ValueError:
-                    row = None
-                if not isinstance(row, dict):
-                    raise ConfigError(f"{path}:{number} is not a row of quality.drift.v1.")
-                yield number, row
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be read: {error.strerror}. Name the folder that `streams replay --out` wrote."
-        ) from None
 
 
 def _watched(row: Mapping[str, Any]) -> Watched:

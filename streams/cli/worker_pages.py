@@ -8,11 +8,15 @@ from streams.runtime.errors import ConfigError, UnavailableError
 PATIENCE_S = 10.0
 
 
-def page_of_worker(url: str, path: str, query: Mapping[str, str]) -> dict[str, Any] | None:
-    """The JSON object at a path of a worker; None where it says that there is no such thing (404).
+class NothingThereError(ConfigError):
+    """The worker says that there is no such thing (404)."""
 
-    Raises ConfigError when the address is not a worker's or it refuses the question, UnavailableError when nobody
-    answers, or a worker that cannot say anything yet.
+
+def page_of_worker(url: str, path: str, query: Mapping[str, str]) -> dict[str, Any]:
+    """The JSON object at a path of a worker.
+
+    Raises NothingThereError where there is no such thing, ConfigError when the address is not a worker's or it refuses
+    the question, UnavailableError when nobody answers, or a worker that cannot say anything yet.
     """
     import httpx  # noqa: PLC0415 -- a tenth of a second that other commands spare
 
@@ -29,9 +33,9 @@ def page_of_worker(url: str, path: str, query: Mapping[str, str]) -> dict[str, A
         body = None
     if not isinstance(body, dict):
         raise ConfigError(f"{where} is no page of a worker: it answers {answer.status_code} and no JSON object.")
-    if answer.status_code == httpx.codes.NOT_FOUND:
-        return None
     sentence = f"{where}: {body.get('error', answer.status_code)}"
+    if answer.status_code == httpx.codes.NOT_FOUND:
+        raise NothingThereError(sentence)
     if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
         raise UnavailableError(sentence)
     if answer.status_code != httpx.codes.OK:

@@ -6,11 +6,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import orjson
-
 from streams.ledger.spec import HOUR
 from streams.quality.spec import parse_window
 from streams.runtime.errors import ConfigError
+from streams.runtime.replayed import rows_of
 
 _VIEW, _ALL = "prediction_time", "all"
 
@@ -86,26 +85,10 @@ def _shortest(names: Iterator[str]) -> str | None:
 def _newest(path: Path, schema: str) -> list[Mapping[str, Any]]:
     """The newest row of each key of all predictions together, by event time."""
     rows: dict[tuple[str, str], Mapping[str, Any]] = {}
-    try:
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                row = _row(line, schema)
-                if row is None:
-                    raise ConfigError(f"{path}:{number} is not a row of {schema}.")
-                if row["view"] != _VIEW or row["segment"] != _ALL:
-                    continue
-                key = (row["metric_key"], row.get("class", ""))
-                if key not in rows or rows[key]["revision"] <= row["revision"]:
-                    rows[key] = row
-    except OSError as error:
-        advice = "Name the folder that `streams replay --out` wrote."
-        raise ConfigError(f"{path} cannot be read: {error.strerror}. {advice}") from None
+    for _, row in rows_of(path, schema, schema):
+        if row["view"] != _VIEW or row["segment"] != _ALL:
+            continue
+        key = (row["metric_key"], row.get("class", ""))
+        if key not in rows or rows[key]["revision"] <= row["revision"]:
+            rows[key] = row
     return list(rows.values())
-
-
-def _row(line: bytes, schema: str) -> Mapping[str, Any] | None:
-    try:
-        row = orjson.loads(line)
-    except ValueError:
-        return None
-    return row if isinstance(row, dict) and row.get("schema") == schema else None
