@@ -13,6 +13,12 @@ from streams.runtime.kafka.client import Log, TopicPartitionKey
 from streams.runtime.kafka.topics import Topics
 from streams.runtime.topic_plans import own_plans
 
+_JUST_MADE_S = 2.0
+"""How long a topic may be unknown to the broker that answers although somebody has just made it."""
+
+_GONE_S = 10.0
+"""How long a topic must be unknown to whichever broker answers, until it is deleted: a job ends then."""
+
 
 class Topology:
     """What a worker knows of the topics. `prepare` first; safe to read from any thread afterwards."""
@@ -28,7 +34,7 @@ class Topology:
 
     def prepare(self) -> None:
         """Make the job's own topics where they are missing, check all, learn ids and sizes."""
-        states = self._topics.describe(self._raw)
+        states = self._topics.described(self._raw, _JUST_MADE_S)
         missing = [name for name in self._raw if not states[name].exists]
         if missing:
             raise TopicError(
@@ -36,11 +42,11 @@ class Topology:
                 f"topics that exist already: correct the name in {self._config.file}, or create it and start again"
             )
         self._topics.ensure(own_plans(self._config), create=self._config.create_topics)
-        self._learn(check=False)
+        self._learn(_GONE_S)
 
     def look(self) -> None:
         """Learn ids and sizes without making anything: for commands beside a running job."""
-        self._learn(check=False)
+        self._learn(_JUST_MADE_S)
 
     def refresh(self) -> None:
         """Look at the topics again; a silent broker is waited for elsewhere.
@@ -48,7 +54,7 @@ class Topology:
         Raises StateError when a topic was deleted or made again.
         """
         try:
-            self._learn(check=True)
+            self._learn(_GONE_S, check=True)
         except StateError:
             raise
         except StreamsError as error:
@@ -85,8 +91,8 @@ class Topology:
         tps = {(s.topic, s.partition): s for s in self._announced}
         return {tps[tp]: end for tp, end in self._topics.end_offsets(tps).items()}
 
-    def _learn(self, *, check: bool) -> None:
-        states = self._topics.describe([*self._raw, *self._own])
+    def _learn(self, patience_s: float, *, check: bool = False) -> None:
+        states = self._topics.described([*self._raw, *self._own], patience_s)
         for name, state in states.items():
             if not state.exists:
                 raise StateError(

@@ -1,5 +1,7 @@
 """Topics on a real Kafka: made as planned, checked, refused without permission."""
 
+import threading
+
 import pytest
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # public, but its stub does not say so
     AclBinding,
@@ -41,6 +43,17 @@ def test_a_missing_topic_is_told_with_the_command_that_makes_it(cluster: RealClu
     plan = TopicPlan(new_name("ledger"), 3, LOG_CONFIG)
     with pytest.raises(TopicError, match=f"topic {plan.name} does not exist.*--create --topic {plan.name}"):
         Topics(cluster.client).ensure([plan], create=False)
+
+
+def test_one_answer_does_not_show_that_a_topic_is_gone(cluster: RealCluster) -> None:
+    name, topics = new_name("t"), Topics(cluster.client)
+    made = threading.Timer(0.5, cluster.create_topic, (name, 2))
+    made.start()
+    states = topics.described([name], 20)  # whoever has not heard of it yet is asked again
+    made.join()
+    assert (states[name].exists, states[name].partitions) == (True, 2)
+    missing = new_name("t")
+    assert not topics.described([name, missing], 0.5)[missing].exists
 
 
 def test_wrong_partitions_and_a_compacted_ledger_are_told(cluster: RealCluster) -> None:

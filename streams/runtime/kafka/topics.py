@@ -87,6 +87,19 @@ class Topics:
             )  # fmt: skip
         return states
 
+    def described(self, names: Iterable[str], patience_s: float) -> dict[str, TopicState]:
+        """As `describe`; a topic that is missing is asked about again until `patience_s` is over.
+
+        A topic that was just made takes a moment until every broker knows it, and any of them may be the one that
+        answers: one answer does not show that a topic is gone.
+        """
+        wanted, until_s = list(names), time.monotonic() + patience_s
+        while True:
+            states = self.describe(wanted)
+            if all(state.exists for state in states.values()) or time.monotonic() > until_s:
+                return states
+            self._admin.poll(_RETRY_S)
+
     def ensure(self, plans: Sequence[TopicPlan], *, create: bool) -> dict[str, TopicState]:
         """Make what is missing (with `create`) and check what is there; how all of them are then.
 
@@ -96,7 +109,7 @@ class Topics:
         missing = [plan for plan in plans if not states[plan.name].exists and plan.partitions]
         if missing and create:
             self._create(missing)
-            states = self._await(plans)
+            states |= self.described((plan.name for plan in plans if plan.partitions), self._wait_s)
         problems = [line for plan in plans for line in problems_of(plan, states[plan.name])]
         if problems:
             raise TopicError("\n".join(problems))
@@ -189,16 +202,6 @@ class Topics:
             )
         except _UnsupportedError:
             raise TopicError(f"topics {names} are missing and this broker cannot create them over the wire") from None
-
-    def _await(self, plans: Sequence[TopicPlan]) -> dict[str, TopicState]:
-        """Topics that were just made take a moment until every broker knows them."""
-        until_s = time.monotonic() + self._wait_s
-        while True:
-            states = self.describe(plan.name for plan in plans)
-            made = all(states[plan.name].exists or not plan.partitions for plan in plans)
-            if made or time.monotonic() > until_s:
-                return states
-            self._admin.poll(_RETRY_S)
 
     def _ask(self, call: Callable[[], T], doing: str = "asking about topics") -> T:
         """Repeat a call until a broker answers, at most `wait_s`."""
