@@ -37,12 +37,10 @@ from streams.runtime.stages.intake import IntakeStage
 from streams.runtime.stages.join import JoinStage
 from streams.runtime.stages.judge import JudgeStage
 from streams.runtime.stages.outputs import Outputs
+from streams.runtime.stopping import Stopping
 from streams.runtime.telemetry import Count, Spread, Telemetry
 from streams.runtime.topology import Topology
 from streams.web.health import Health
-
-STOP_WITHIN_S = 9.0
-"""A SIGTERM is answered within this long, broker or not."""
 
 
 def _log(room: str) -> Log:
@@ -68,7 +66,7 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
 
     def run(self) -> int:
-        """Work until SIGTERM or SIGINT; the exit code. Raises StreamsError when it cannot start."""
+        """Work until SIGTERM or SIGINT; the exit code of `Stopping`. Raises StreamsError when it cannot start."""
         self._topology = Topology(self.config, log=self._log)
         self._topology.prepare()
         names = ("ledger", "tallies", "outputs", "checkpoints")
@@ -77,8 +75,7 @@ class Worker:
         self._desk = Desk(self.config, self._tallies, self.telemetry, _log("desk"))
         self._desk.begin()
         self._build()
-        asyncio.run(self._main())
-        return 0
+        return asyncio.run(self._main())
 
     def fail(self, error: BaseException) -> None:
         """Say one sentence and end the process at once. Any thread."""
@@ -88,7 +85,7 @@ class Worker:
         sys.stderr.flush()
         os._exit(code)
 
-    async def _main(self) -> None:
+    async def _main(self) -> int:
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -116,46 +113,17 @@ class Worker:
             http=f"{self.config.run.http_host}:{self.config.run.http_port}",
         )  # fmt: skip
         await stop.wait()
-        self._log.info("stopping")
         self._draining = True
-        deadline_s = monotonic_s() + STOP_WITHIN_S
-        watchdog = threading.Timer(STOP_WITHIN_S + 0.5, self._stop_anyway)
-        watchdog.daemon = True
-        watchdog.start()
-        await asyncio.to_thread(self._drain, deadline_s)
+        stopping = Stopping(self._log)
+        taken = await asyncio.to_thread(
+            stopping.drain, self._sources, self._intake, (self._ledger, self._tallies, self._rows), self._close
+        )
         await application.stop()
-        self._log.info("stopped", took_s=round(monotonic_s() + STOP_WITHIN_S - deadline_s, 2))
+        return stopping.exit_code(taken=taken)
 
-    def _drain(self, deadline_s: float) -> None:
-        """Stage by stage, in the data's way: no more reading, a last tick, everything acknowledged, groups left."""
-        intake, join, judge = self._sources
-
-        def left_s() -> float:
-            return max(0.2, deadline_s - monotonic_s())
-
-        def last_tick() -> None:
-            if self._ledger.has_room():
-                self._intake.tick(last=True)
-            self._ledger.flush(left_s() / 3)
-            self._rows.flush(left_s() / 3)
-
-        def acknowledged() -> None:
-            self._tallies.flush(left_s() / 2)
-            self._rows.flush(left_s() / 2)
-
-        intake.stop(last_tick, left_s() / 2)
-        join.stop(acknowledged, left_s() / 2)
-        judge.stop(None, left_s() / 2)
+    def _close(self) -> None:
         self._judge.close()
         self._checkpoints.close()
-        for producer in (self._ledger, self._tallies, self._rows):
-            producer.close(0.2)
-
-    def _stop_anyway(self) -> None:
-        """The deadline of SIGTERM has come, most likely without a broker to leave in order."""
-        self._log.warning("stopped without everything acknowledged; whoever takes over does the rest again")
-        sys.stderr.flush()
-        os._exit(UnavailableError.exit_code)
 
     def _producer(self, name: str) -> Producer:
         return Producer(f"{self.name}-{name}", self.config.client, fail=self.fail, log=self._log)

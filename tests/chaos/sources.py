@@ -1,7 +1,10 @@
 """A scenario about retention: records that are deleted before anybody read them are told, and nothing else is lost."""
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # public, but its stub does not say so
     AlterConfigOpType,
@@ -19,6 +22,11 @@ from tests.chaos.stuck import committed, end_offsets
 from tests.chaos.trial import Trial
 from tests.support.job import Job
 from tests.support.topic_rows import read_records
+
+STEADY_S = 1.5
+"""A broker has done what it was sent before, and looked for what is too old, when this long nothing changed."""
+
+T = TypeVar("T")
 
 
 def set_topic(trial: Trial, topic: str, **settings: object) -> None:
@@ -53,7 +61,7 @@ def gap(trial: Trial) -> None:
             trial.stop_all()
         for worker in trial.alive:
             trial.kill(worker)
-        read_by = applied(trial, raw)
+        read_by = steady(trial, partial(applied, trial, raw), "what the dead had sent is written")
         read = {place: max(ends) for place, ends in read_by.items()}
         unsure += sum(read[place] - min(ends) for place, ends in read_by.items())
         trial.wait(partial(more, trial, read), "records come that nobody reads")
@@ -69,7 +77,8 @@ def gap(trial: Trial) -> None:
             trial.wait(partial(gone, topics, topic, read), f"retention took what is in {topic}")
             set_topic(trial, topic, retention_ms=-1)
             trial.note("retention")
-        gaps += [(place, low, read_by[place]) for place, low in topics.low_watermarks(raw).items()]
+        lows = steady(trial, partial(topics.low_watermarks, raw), "nothing more is deleted")
+        gaps += [(place, low, read_by[place]) for place, low in lows.items()]
         trial.start_ready(2)
     trial.drain()
     for (topic, partition), low, had in gaps:
@@ -77,6 +86,20 @@ def gap(trial: Trial) -> None:
         trial.unread |= {one for one in lost if one[2] >= had[partition_for(loader.placed[one].id, len(had))]}
     assert trial.unread, "nothing was lost on the way"
     assert abs(trial.job.audit_sum("skipped") - len(trial.unread)) <= unsure
+
+
+def steady(trial: Trial, ask: Callable[[], T], what: str) -> T:
+    """What a broker answers once it stays the same: it may still be at work on what it was sent before."""
+    answers: list[tuple[float, T]] = []
+
+    def stays() -> bool:
+        now_s, answer = time.monotonic(), ask()
+        if not answers or answers[0][1] != answer:
+            answers[:] = [(now_s, answer)]
+        return now_s - answers[0][0] > STEADY_S
+
+    trial.wait(stays, what)
+    return answers[0][1]
 
 
 def applied(trial: Trial, raw: list[tuple[str, int]]) -> dict[tuple[str, int], list[int]]:

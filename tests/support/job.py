@@ -38,7 +38,7 @@ from tests.support.topic_rows import Row, newest, read_topic
 from tests.support.workers import wait_for
 
 DEADLINE_S = 90.0
-STOP_S = 10.0
+STOP_S = 15.0
 """A worker that is asked to stop has gone within this."""
 
 

@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from streams.formats.reasons import Kind
 from streams.ledger.position import SourceId
 from streams.runtime.control import retire
+from streams.runtime.errors import UnavailableError
 from streams.runtime.kafka.topics import Topics
 from streams.runtime.play import Delivery
 from tests.support.answers import LogSet, log_set
@@ -84,15 +85,18 @@ def test_a_broker_that_goes_and_comes_back_costs_nothing(
         assert worker.stop() == 0
 
 
-def test_a_worker_without_a_broker_still_ends_in_time(kafka: RealKafka, cluster: RealCluster, tmp_path: Path) -> None:
+def test_a_worker_without_a_broker_still_ends_in_time_and_says_so(
+    kafka: RealKafka, cluster: RealCluster, tmp_path: Path
+) -> None:
     with Job(cluster, tmp_path) as job:
         worker = job.start_ready()
         kafka.kill()
         try:
             job.wait(lambda: worker.says("no broker can be reached; waiting"), "the outage is said")
-            assert worker.stop() == 0
+            assert worker.stop() == UnavailableError.exit_code
         finally:
             kafka.start()
+        assert worker.says("stopped without everything acknowledged")
         job.check_logs()
 
 
