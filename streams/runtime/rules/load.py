@@ -48,6 +48,7 @@ class Loaded:
     file: str
     rules: RuleSet
     warnings: tuple[Problem, ...] = ()
+    runbook_base: str | None = None  # where runbooks are that are named
 
 
 def load_rules(path: Path | None, job: Job | None = None, rates: Rates | None = None) -> Loaded:
@@ -128,7 +129,7 @@ def _compiled(sheet: Sheet, job: Job | None, rates: Rates | None, *, fits: bool)
         )
         scope.tell(RuleCode.WRONG_VALUE, (), text)
         raise InvalidConfigError(sheet.file, sheet.problems)
-    return Loaded(sheet.file, rules, tuple(sorted(set(sheet.warnings))))
+    return Loaded(sheet.file, rules, tuple(sorted(set(sheet.warnings))), defaults.runbook_base)
 
 
 def _all(scope: Scope, tables: list[Read], compiled: Callable[[Scope, Read], R | None]) -> tuple[R, ...]:

@@ -139,7 +139,7 @@ class Scope:
                 text = f'"{{{field_name}}}" cannot be shown.{closest(field_name, known)}'
                 self.tell(RuleCode.WRONG_VALUE, (*read.path, "summary"), text)
         labels = {**self.defaults.labels, **table.labels}
-        return About(table.summary, _address(base, runbook), tuple(sorted(labels.items())))
+        return About(table.summary, runbook_address(base, runbook), tuple(sorted(labels.items())))
 
     def _dimensions(self, table: AboutTable) -> list[str]:
         """The dimensions that the alerts of a rule are told apart by: their values can be shown by name."""
@@ -164,7 +164,8 @@ def _hint(name: str, known: Iterable[str]) -> str:
     return near if near.startswith(" Did") else ""
 
 
-def _address(base: str | None, runbook: str | None) -> str | None:
+def runbook_address(base: str | None, runbook: str | None) -> str | None:
+    """Where a runbook is: an address as it is, else its name under `base`; without one the page that is shipped."""
     if runbook is None or runbook.startswith(("http://", "https://")):
         return runbook
     if base is None:
