@@ -111,7 +111,7 @@ def translate(error: ErrorDetails, model: type[BaseModel], lines: LineIndex) -> 
         return Problem(lines.line_of(path), kind, dotted(path), context["text"])
     if kind == "extra_forbidden":
         code, name = Code.UNKNOWN_KEY, str(path[-1])
-        text = f'unknown key "{name}".{closest(name, _keys_at(model, path[:-1]))} Nothing is ever ignored.'
+        text = f'unknown key "{name}".{closest(name, keys_at(model, path[:-1]))} Nothing is ever ignored.'
     elif kind == "missing":
         code, text = Code.MISSING_KEY, f'the key "{path[-1]}" is missing and has no default. Add it.'
     elif kind in _TYPES:
@@ -127,7 +127,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
 
 
-def _keys_at(model: type[BaseModel], path: KeyPath) -> list[str]:
+def keys_at(model: type[BaseModel], path: KeyPath) -> list[str]:
     """The keys that the table at a path may have."""
     here: type[BaseModel] = model
     for step in path:

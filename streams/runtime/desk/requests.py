@@ -173,9 +173,11 @@ def _compiled(table: MuteTable, rules: RuleSet, job: Job | None, *, untimed: boo
     scope = Scope(sheet, facts_of(job), DefaultsTable(), {})
     for index, slo in enumerate(rules.slos):
         of_slo = SloTable.model_construct(name=slo.name, period_ms=slo.period_ms)
-        scope.slos.append(Read(("slo", index), of_slo, frozenset()))
+        scope.slos.append(Read(("slo", index), of_slo))
     path = ("mute", 0)
-    mute = compile_mute(scope, Read(path, table, frozenset({"start", "end"} if untimed else ())))
+    for key in ("start", "end") if untimed else ():
+        sheet.doubt((*path, key))
+    mute = compile_mute(scope, Read(path, table))
     found += [_problem(problem, sheet.called(path)) for problem in sheet.problems]
     return mute
 

@@ -35,7 +35,7 @@ def compile_canary(scope: Scope, read: Read) -> Canary:
         scope.kept(table.max_duration_ms, (*path, "max_duration"), text)
     candidate = _version(scope, read, table, "candidate")
     baseline = _version(scope, read, table, "baseline")
-    if baseline == candidate and candidate != "*":
+    if baseline == candidate and candidate != "*" and scope.knows(path, "baseline", "candidate"):
         text = f'the candidate is the baseline, "{baseline}": nothing would be compared. Name two versions.'
         scope.tell(RuleCode.CONFLICT, (*path, "baseline"), text)
     if baseline != "previous" and (baseline == "*" or baseline.startswith("!") or "|" in baseline):
@@ -56,7 +56,7 @@ def compile_canary(scope: Scope, read: Read) -> Canary:
         max_duration_ms=scope.of_steps(table.max_duration_ms, (*path, "max_duration")),
         ready=scope.ready(table.ready),
         severity=table.severity,
-        about=scope.about(read, [table.severity]),
+        about=scope.about(read, scope.severities(read)),
     )
 
 
@@ -67,12 +67,14 @@ def _version(scope: Scope, read: Read, table: CanaryTable, key: str) -> str:
         return said
     alias = said.removeprefix(_ALIAS)
     models = names_in(table.model)
+    if not scope.knows(read.path, "model"):
+        return said
     if table.model.startswith("!") or len(models) != 1:
         text = f'"{said}" needs one model, and the gate is for "{table.model}". Name a single model.'
         scope.tell(RuleCode.ALIAS, (*read.path, key), text)
         return said
     known = scope.aliases.get(models[0], {})
-    if alias not in known and "aliases" not in scope.left_out:
+    if alias not in known and scope.sheet.knows(("aliases", models[0], alias)):
         text = (
             f'the alias "{alias[:60]}" of {models[0]} is not known.{closest(alias, sorted(known))} '
             f'Say which version it is in [aliases."{models[0]}"].'
@@ -88,11 +90,11 @@ def compile_retrain(scope: Scope, read: Read) -> Retrain:
     path = read.path
     known = scope.sheet.named("slo")
     slo = table.when.budget_exhausted
-    if slo not in known:
+    if slo not in known and scope.sheet.knows_names("slo"):
         text = f'there is no budget "{slo[:60]}".{closest(slo, known)} Name an [[slo]].'
         scope.tell(RuleCode.UNKNOWN_RULE, (*path, "when", "budget_exhausted"), text)
     bad, slices = table.when.slices_bad
-    if slices * table.when.slice_ms > KEPT_MS:
+    if slices * table.when.slice_ms > KEPT_MS and scope.knows((*path, "when"), "slices_bad", "slice"):
         text = f"{slices} slices of {format_duration(table.when.slice_ms)}"
         scope.kept(slices * table.when.slice_ms, (*path, "when", "slice"), text)
     if table.when.slice_ms % DAY:

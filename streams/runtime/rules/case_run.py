@@ -152,7 +152,8 @@ class _Player:
                 for late in range(*revision.steps):
                     self._revise(late, self._own(revision.n, revision.fn, revision.fp), step)
         self._count(step, self._cells[step], step)
-        self._alerts.closed(self._end(step) + self._settle_ms, self._names)
+        for _ in self._alerts.closing(self._end(step) + self._settle_ms, self._names):
+            pass
         rows = [row.value for row in self._alerts.take_rows() if row.stream == ALERTS]
         return [dict(row) for row in rows]
 

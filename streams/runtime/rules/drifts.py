@@ -39,14 +39,15 @@ def compile_drift(scope: Scope, read: Read) -> DriftRule:
     if "class" in table.match:
         text = 'drift alerts are not told apart by class. Remove "class" from match.'
         scope.tell(RuleCode.GROUPING, (*path, "match", "class"), text)
+    matched = {name: pattern for name, pattern in table.match.items() if name != "class"}
     return DriftRule(
         name=table.name,
         kinds=tuple(sorted(set(table.kinds))),
-        match=(*scope.match(path, dict(table.match)), *_no_segments(scope, read, table)),
+        match=(*scope.match(path, matched), *_no_segments(scope, read, table)),
         windows=_windows(scope, table),
         min_effect=table.min_effect,
         severity=table.severity,
-        about=scope.about(read, [table.severity]),
+        about=scope.about(read, scope.severities(read)),
     )
 
 
@@ -78,7 +79,7 @@ def compile_rollup(scope: Scope, read: Read) -> Rollup | None:
     assert isinstance(table, RollupTable)  # noqa: S101 -- the list says so
     path = read.path
     known = scope.sheet.named("slo", "rule")
-    if table.of not in known:
+    if table.of not in known and scope.sheet.knows_names("slo", "rule"):
         text = f'there is no budget or threshold "{table.of[:60]}" to roll up.{closest(table.of, known)}'
         scope.tell(RuleCode.UNKNOWN_RULE, (*path, "of"), text)
     for index, name in enumerate(table.by):
@@ -93,7 +94,7 @@ def compile_rollup(scope: Scope, read: Read) -> Rollup | None:
         by=ALWAYS_BY,
         severity=table.severity,
         inhibits=table.inhibits,
-        about=scope.about(read, [table.severity]),
+        about=scope.about(read, scope.severities(read)),
     )
     return rollup if condition is not None else None
 

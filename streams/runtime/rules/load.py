@@ -93,8 +93,8 @@ def _default_text() -> str:
 
 
 def _compiled(sheet: Sheet, job: Job | None, rates: Rates | None, *, fits: bool) -> Loaded:
-    document, left_out = sheet.document()
-    scope = Scope(sheet, facts_of(job), document.defaults, document.aliases, fits, left_out)
+    document = sheet.document()
+    scope = Scope(sheet, facts_of(job), document.defaults, document.aliases, fits)
     _check_defaults(scope)
     _check_names(scope)
     scope.slos.extend(sheet.tables("slo"))
@@ -146,6 +146,7 @@ def _check_defaults(scope: Scope) -> None:
             f'that the job counts in. Write "{format_duration(-(-step_ms // pane_ms) * pane_ms)}".'
         )
         scope.tell(RuleCode.STEP, ("defaults", "step"), text)
+        scope.sheet.doubt(("defaults", "step"))
     elif step_ms is not None:
         odd = [name for size, name in sorted((scope.facts.tumbling or {}).items()) if size % step_ms]
         if odd:
@@ -154,6 +155,7 @@ def _check_defaults(scope: Scope) -> None:
                 f'the step that they end with. Write "{format_duration(scope.facts.usual_step_ms)}".'
             )
             scope.tell(RuleCode.STEP, ("defaults", "step"), text)
+            scope.sheet.doubt(("defaults", "step"))
     check_period(scope, scope.defaults.period_ms, ("defaults", "period"))
     scope.of_steps(scope.defaults.no_data.for_ms, ("defaults", "no_data", "for"))
 

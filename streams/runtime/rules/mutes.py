@@ -20,13 +20,13 @@ def compile_mute(scope: Scope, read: Read) -> Mute:
     table = read.table
     assert isinstance(table, MuteTable)  # noqa: S101 -- the list says so
     path = read.path
-    known = scope.sheet.named("slo", "rule", "drift", "rollup", "canary", "retrain")
+    kinds = ("slo", "rule", "drift", "rollup", "canary", "retrain")
+    known = scope.sheet.named(*kinds)
     for name in names_in(table.match.get("rule", "*")):
-        if name not in known:
+        if name not in known and scope.sheet.knows_names(*kinds):
             text = f'there is no rule "{name[:60]}" to mute.{closest(name, known)}'
             scope.tell(RuleCode.UNKNOWN_RULE, (*path, "match", "rule"), text)
-    if not {"start", "end", "weekly"} & read.left_out:
-        _check_time(scope, read, table)
+    _check_time(scope, read, table)
     weekly = None
     if table.weekly is not None:
         weekly = _weekly(scope, table.weekly, (*path, "weekly"))
@@ -45,18 +45,23 @@ def compile_mute(scope: Scope, read: Read) -> Mute:
 
 
 def _check_time(scope: Scope, read: Read, table: MuteTable) -> None:
+    """A time that ends. What is said and cannot be read is said all the same."""
     path = read.path
-    once = table.start_ms is not None or table.end_ms is not None
-    if once and table.weekly is not None:
+    has_start, has_end, has_weekly = (
+        value is not None or not scope.knows(path, key)
+        for key, value in (("start", table.start_ms), ("end", table.end_ms), ("weekly", table.weekly))
+    )
+    once = has_start or has_end
+    if once and has_weekly:
         text = "both a start or end and weekly are said. Choose one, or write two mutes."
         scope.tell(RuleCode.CONFLICT, (*path, "weekly"), text)
-    elif not once and table.weekly is None:
+    elif not once and not has_weekly:
         text = "it says no time, and would never end. Give start and end, or weekly."
         scope.tell(RuleCode.MUTE_TIME, path, text)
-    elif once and table.end_ms is None:
+    elif once and not has_end:
         text = f"it has no end. A mute that nobody ends hides the next failure; give an end within {_days(LONGEST_MS)}."
         scope.tell(RuleCode.MUTE_TIME, (*path, "end"), text)
-    elif once and table.start_ms is None:
+    elif once and not has_start:
         scope.tell(RuleCode.MUTE_TIME, (*path, "start"), "it has no start. Give one.")
     elif table.start_ms is not None and table.end_ms is not None:
         length_ms = table.end_ms - table.start_ms
@@ -72,7 +77,7 @@ def _weekly(scope: Scope, table: WeeklyTable, path: KeyPath) -> Weekly:
     if table.zone not in known:
         text = f'zone "{table.zone[:60]}" unknown.{closest(table.zone, sorted(known))} Zones are those of IANA.'
         scope.tell(RuleCode.MUTE, (*path, "zone"), text)
-    if table.from_minute == table.to_minute:
+    if table.from_minute == table.to_minute and scope.knows(path, "from", "to"):
         text = "it begins when it ends, which could be no time or a whole day. Give another end."
         scope.tell(RuleCode.MUTE_TIME, (*path, "to"), text)
     if table.from_minute == 24 * 60:
@@ -83,6 +88,8 @@ def _weekly(scope: Scope, table: WeeklyTable, path: KeyPath) -> Weekly:
 def _check_budget(scope: Scope, read: Read, table: MuteTable) -> None:
     """What is left out of a budget must not be most of it."""
     if table.budget != "exclude" or table.start_ms is None or table.end_ms is None:
+        return
+    if not scope.sheet.knows((*read.path, "match", "rule")):
         return
     length_ms = table.end_ms - table.start_ms
     for period_ms, name in _periods(scope, table):
@@ -101,7 +108,8 @@ def _periods(scope: Scope, table: MuteTable) -> list[tuple[int, str]]:
     found = [
         (getattr(slo.table, "period_ms", None) or scope.defaults.period_ms, str(getattr(slo.table, "name", "")))
         for slo in scope.slos
-        if selects(pattern, str(getattr(slo.table, "name", "")))
+        if scope.knows(slo.path, "name", "period") and selects(pattern, str(getattr(slo.table, "name", "")))
+        if getattr(slo.table, "period_ms", None) or scope.knows(("defaults",), "period")
     ]
     return sorted(found)
 

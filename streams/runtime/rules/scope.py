@@ -11,10 +11,12 @@ from streams.runtime.rules.codes import RuleCode
 from streams.runtime.rules.facts import KEPT_MS, Facts
 from streams.runtime.rules.sheet import Read, Sheet
 from streams.runtime.rules.tables import AboutTable, DefaultsTable, NoDataTable, ReadyTable
-from streams.runtime.rules.values import SUMMARY_FIELDS, fields_of, names_in
+from streams.runtime.rules.values import names_in, unshown
 
 ALWAYS_BY = ("model", "version")
 """Every alert of a budget or threshold is by these; saying so is allowed."""
+
+_MOST_SHOWN = 12
 
 SHIPPED_RUNBOOKS = "docs/runbooks/{name}.md"
 """Where the runbook of a name is when no base is said."""
@@ -29,13 +31,13 @@ class Scope:
     defaults: DefaultsTable
     aliases: dict[str, dict[str, str]]
     fits: bool = False  # windows are rounded up to whole steps: of the rules that come with the job
-    left_out: frozenset[str] = frozenset()  # of what stands once in the file: keys that are wrong
     slos: list[Read] = field(default_factory=list)  # the budgets that can be read
 
     @property
     def step_ms(self) -> int:
-        """The step: what the file says, else the usual one of the job."""
-        return self.defaults.step_ms or self.facts.usual_step_ms
+        """The step: what the file says, if that is right, else the usual one of the job."""
+        said_ms = self.defaults.step_ms if self.knows(("defaults",), "step") else None
+        return said_ms or self.facts.usual_step_ms
 
     @property
     def says_no_data(self) -> bool:
@@ -46,10 +48,14 @@ class Scope:
         """Note a problem."""
         self.sheet.tell(code, path, text)
 
+    def knows(self, path: KeyPath, *keys: str) -> bool:
+        """Whether something can be concluded from some keys of a table: none of them is wrong."""
+        return all(self.sheet.knows((*path, key)) for key in keys)
+
     def of_steps(self, ms: int, path: KeyPath) -> int:
         """A length of time that must be whole steps; one that nobody said is rounded up to them."""
         step_ms = self.step_ms
-        if ms % step_ms == 0:
+        if ms % step_ms == 0 or not self.knows(("defaults",), "step"):
             return ms
         rounded = -(-ms // step_ms) * step_ms
         if not self.fits and path in self.sheet.lines.lines:
@@ -74,7 +80,7 @@ class Scope:
                 self.tell(RuleCode.UNKNOWN_KEY, where, '"rule" can be matched by mutes only. Remove it.')
             if name.startswith("segment."):
                 self.dimension(name.removeprefix("segment."), where)
-            if name == "class":
+            if name == "class" and self.knows(path, "model") and self.sheet.knows((*path, "match", "model")):
                 self.classes(patterns.get("model", "*"), names_in(pattern), where)
         return tuple(sorted((name, pattern) for name, pattern in patterns.items() if pattern != "*"))
 
@@ -83,21 +89,29 @@ class Scope:
         candidates: list[KeyPath] = [(*path, "match", name), (*path, *nested), (*path, name)]
         return next((place for place in candidates if place in self.sheet.lines.lines), (*path, "match"))
 
+    def has(self, dimension: str) -> bool:
+        """Whether the job has a segment dimension; without a job every one."""
+        return self.facts.dimensions is None or dimension in self.facts.dimensions
+
     def dimension(self, name: str, path: KeyPath) -> None:
         """A segment dimension that the job must have."""
-        known = self.facts.dimensions
-        if known is not None and name not in known:
+        known = self.facts.dimensions or ()
+        if not self.has(name):
             text = f'"{name}" is not a dimension of the job.{closest(name, known)} Declare it in predictions.segments.'
             self.tell(RuleCode.DIMENSION, path, text)
 
     def classes(self, model: str, names: Iterable[str], path: KeyPath) -> None:
         """Classes that must be in the closed lists of the models that a pattern selects."""
         for name in names:
+            missing: dict[tuple[str, ...], list[str]] = {}
             for called, listed in self.facts.catalogues(model):
                 if name not in listed:
-                    listing = ", ".join(sorted(listed)[:12])
-                    text = f'class "{name}" is not in the catalogue of {called} ({listing}).{_hint(name, listed)}'
-                    self.tell(RuleCode.CLASS, path, text)
+                    missing.setdefault(tuple(sorted(listed)), []).append(called)
+            for listed, models in missing.items():
+                listing, hint = ", ".join(listed[:_MOST_SHOWN]), _hint(name, listed)
+                of = " and of ".join(models[:_MOST_SHOWN])
+                text = f'class "{name[:60]}" is not in the catalogue of {of} ({listing}).{hint}'
+                self.tell(RuleCode.CLASS, path, text)
 
     def by(self, read: Read, names: Sequence[str], allowed: Sequence[str]) -> tuple[str, ...]:
         """What a rule is told apart by besides model and version, sorted; each once."""
@@ -105,11 +119,14 @@ class Scope:
         for index, name in enumerate(names):
             path: KeyPath = (*read.path, "by", index)
             if name.startswith("segment."):
-                self.dimension(name.removeprefix("segment."), path)
+                self.dimension(dimension := name.removeprefix("segment."), path)
+                if not self.has(dimension):
+                    self.sheet.doubt(path)
             elif name not in {*ALWAYS_BY, *allowed}:
                 known = [*ALWAYS_BY, *allowed, "segment.NAME"]
-                text = f'alerts cannot be told apart by "{name}" here.{closest(name, known)}'
+                text = f'alerts cannot be told apart by "{name[:60]}" here.{closest(name, known)}'
                 self.tell(RuleCode.GROUPING, path, text)
+                self.sheet.doubt(path)
                 continue
             if name in names[:index]:
                 self.tell(RuleCode.GROUPING, path, f'"{name}" is there twice. Name it once.')
@@ -127,17 +144,15 @@ class Scope:
         name = str(getattr(table, "name", ""))
         base = self.defaults.runbook_base
         runbook = table.runbook or (name if base is not None else None)
-        if runbook is None and Severity.PAGE in severities and not {"runbook", "severity", "tiers"} & read.left_out:
+        is_known = self.knows(read.path, "runbook") and self.knows(("defaults",), "runbook_base")
+        if runbook is None and Severity.PAGE in severities and is_known:
             text = (
                 'severity "page" needs a runbook: whoever is woken must know what to do. '
                 "Name one in runbook, or set defaults.runbook_base."
             )
             self.tell(RuleCode.RUNBOOK, read.path, text)
-        known = (*SUMMARY_FIELDS, *self._dimensions(table))
-        for field_name in fields_of(table.summary or ""):
-            if field_name not in known:
-                text = f'"{{{field_name}}}" cannot be shown.{closest(field_name, known)}'
-                self.tell(RuleCode.WRONG_VALUE, (*read.path, "summary"), text)
+        for text in unshown(table.summary or "", self._dimensions(table)):
+            self.tell(RuleCode.WRONG_VALUE, (*read.path, "summary"), text)
         labels = {**self.defaults.labels, **table.labels}
         return About(table.summary, runbook_address(base, runbook), tuple(sorted(labels.items())))
 
@@ -145,6 +160,14 @@ class Scope:
         """The dimensions that the alerts of a rule are told apart by: their values can be shown by name."""
         by: list[str] = getattr(table, "by", [])
         return [name.removeprefix("segment.") for name in by if name.startswith("segment.")]
+
+    def severities(self, read: Read, no_data: NoData | None = None) -> list[Severity]:
+        """The severities that a rule says, as far as they are known: its own, and that of its missing data."""
+        own: Severity | None = getattr(read.table, "severity", None)
+        told = [own] if own is not None and self.knows(read.path, "severity") else []
+        if no_data is not None and self.sheet.knows((*read.path, "no_data", "severity")):
+            told.append(no_data.severity)
+        return told
 
     def ready(self, table: ReadyTable | None) -> float:
         """The label completeness below which nothing is judged."""

@@ -1,28 +1,32 @@
 """A rules text under check: its tables as far as they can be read, where keys stand, and every problem so far.
 
-Each table is read for itself, and what is wrong in one is left out of it, so that everything else in the file is
-asked at the same time: one look at the output mends the file. A key of a named table is called by the name:
-`slo.recall.tiers.fast.burn`.
+Each key is read for itself. One that is wrong or missing is told once, and a stand-in takes its place, so that
+everything else in the file is asked at the same time: one look at the output mends the file. What depends on such a
+key is not asked (`knows`). A key of a named table is called by the name: `slo.recall.tiers.fast.burn`.
 """
 
 import re
 import tomllib
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from streams.runtime.config.lines import KeyPath, LineIndex, index_lines
-from streams.runtime.config.problems import InvalidConfigError, Problem, dotted, translate
+from streams.runtime.config.problems import InvalidConfigError, Problem, dotted, keys_at, translate
 from streams.runtime.config.table import Table
 from streams.runtime.rules.codes import OF_JOB, RuleCode
+from streams.runtime.rules.stand_ins import place_of, stood_in
 from streams.runtime.rules.tables import LISTS, RulesDocument
+from streams.runtime.rules.values import MATCHED
 
 T = TypeVar("T", bound=Table)
 
 _DEEPEST = 50
+_ROUNDS = 5  # a validator may see a mistake only when another one is gone
 _INDEXED = re.compile(r"^(\w+)\[(\d+)\](?:\.tiers\[(\d+)\])?")
 
 
@@ -32,21 +36,38 @@ class Read:
 
     path: KeyPath
     table: Table
-    left_out: frozenset[str]  # keys that are wrong in themselves: their defaults stand in their place
 
 
 @dataclass(slots=True)
 class Sheet:
-    """One text. `problems` grows while it is checked."""
+    """One text. `problems` grows while it is checked.
+
+    `wrong` are the keys that cannot be read, are missing or are misspelt: nothing else is told of them. `doubted` are
+    all from which nothing can be concluded, `around` what they stand in.
+    """
 
     file: str
     raw: dict[str, Any]
     lines: LineIndex
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    wrong: set[KeyPath] = field(default_factory=set)
+    doubted: set[KeyPath] = field(default_factory=set)
+    around: set[KeyPath] = field(default_factory=set)
+
+    def knows(self, path: KeyPath) -> bool:
+        """Whether something can be concluded from a key: nothing of it, in it and around it is wrong."""
+        return path not in self.around and not any(path[:size] in self.doubted for size in range(1, len(path) + 1))
+
+    def doubt(self, path: KeyPath) -> None:
+        """Conclude nothing more from a key."""
+        self.doubted.add(path)
+        self.around.update(path[:size] for size in range(1, len(path)))
 
     def tell(self, code: RuleCode, path: KeyPath, text: str) -> None:
         """Note a problem of the key at a path (of the nearest table around it, where it is not set)."""
+        if any(path[:size] in self.wrong for size in range(1, len(path) + 1)):
+            return
         problem = Problem(self.lines.line_of(path), code, self.called(path), text)
         (self.warnings if code.startswith("W") else self.problems).append(problem)
 
@@ -67,8 +88,7 @@ class Sheet:
     def names(self) -> Iterator[tuple[str, KeyPath, str]]:
         """(kind, path, name) of every table that has a name, whether it is right otherwise or not."""
         for kind in LISTS:
-            tables = self.raw.get(kind)
-            for index, table in enumerate(tables if isinstance(tables, list) else ()):
+            for index, table in enumerate(_listed(self.raw.get(kind))):
                 if isinstance(table, dict) and isinstance(name := table.get("name"), str):
                     yield kind, (kind, index), name
 
@@ -76,48 +96,76 @@ class Sheet:
         """The names of the tables of some kinds, sorted."""
         return sorted({name for kind, _, name in self.names() if kind in kinds})
 
-    def document(self) -> tuple[RulesDocument, frozenset[str]]:
-        """What stands once in the file, and the keys of it that are wrong: their defaults stand in their place."""
+    def knows_names(self, *kinds: str) -> bool:
+        """Whether every table of some kinds has a name: a rule that seems not to be there may be one without."""
+        tables = [table for kind in kinds for table in _listed(self.raw.get(kind))]
+        named = all(isinstance(table, dict) and isinstance(table.get("name"), str) for table in tables)
+        return named and not any((kind,) in self.doubted for kind in kinds)
+
+    def document(self) -> RulesDocument:
+        """What stands once in the file."""
         known = {key: value for key, value in self.raw.items() if key not in LISTS}
-        try:
-            return RulesDocument.model_validate(known), frozenset()
-        except ValidationError as error:
-            rest, left_out = _pruned(known, self._note(error, RulesDocument, ()))
-        return RulesDocument.model_validate(rest | {"schema": 1}), left_out
+        return self._validated(RulesDocument, known, ()) or RulesDocument.model_validate({"schema": 1})
 
     def tables(self, kind: str) -> Iterator[Read]:
-        """The tables of a list that can be read, in the order of the file."""
+        """The tables of a list, in the order of the file."""
         tables = self.raw.get(kind, [])
-        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        if not isinstance(tables, list) or (tables and not any(isinstance(table, dict) for table in tables)):
             self.tell(RuleCode.WRONG_TYPE, (kind,), f"not a list of tables. Write [[{kind}]] above each of them.")
+            self.doubt((kind,))
             return
         for index, raw in enumerate(tables):
-            table, left_out = self._validated(LISTS[kind], raw, (kind, index))
-            if table is not None:
-                yield Read((kind, index), table, left_out)
+            path: KeyPath = (kind, index)
+            if not isinstance(raw, dict):
+                self.tell(RuleCode.WRONG_TYPE, path, f"not a table. Write [[{kind}]] above each, or {{ }} around it.")
+            elif (table := self._validated(LISTS[kind], raw, path)) is not None:
+                yield Read(path, table)
 
-    def _validated(self, model: type[T], raw: dict[str, Any], at: KeyPath) -> tuple[T | None, frozenset[str]]:
-        """A table, and its keys that had to be left out; each problem in it is noted."""
-        try:
-            return model.model_validate(raw), frozenset()
-        except ValidationError as error:
-            pruned, left_out = _pruned(raw, self._note(error, model, at))
-        try:
-            return model.model_validate(pruned), left_out
-        except ValidationError:  # a key without a default is wrong or missing, which is noted
-            return None, left_out
+    def _validated(self, model: type[T], raw: dict[str, Any], at: KeyPath) -> T | None:
+        """A table, with stand-ins for what is wrong in it; each problem is noted."""
+        for _ in range(_ROUNDS):
+            try:
+                return model.model_validate(raw)
+            except ValidationError as error:
+                told = self._note(error, raw, at)
+            raw, gone = stood_in(raw, told, str(at[0]) if at else "")
+            for place in gone:
+                self.doubt((*at, *place))
+                self.wrong.add((*at, *place))
+        return None
 
-    def _note(self, error: ValidationError, model: type[Table], at: KeyPath) -> list[KeyPath]:
+    def _note(self, error: ValidationError, raw: dict[str, Any], at: KeyPath) -> list[KeyPath]:
         """Note what is wrong with a table; where."""
         details = error.errors(include_url=False)
-        moved = LineIndex({path[len(at) :]: n for path, n in self.lines.lines.items() if path[: len(at)] == at})
-        for detail in details:
-            found = translate(detail, model, moved)
+        places = [place_of(raw, detail["loc"]) for detail in details]
+        misspelt = {place for place, detail in zip(places, details, strict=True) if _is_unknown(detail)}
+        meant = {path for place in sorted(misspelt, key=str) if (path := _meant(raw, at, place)) is not None}
+        for place, detail in zip(places, details, strict=True):
+            if detail["type"] == "missing" and place in meant:
+                continue  # told with the key that is misspelt
+            found = translate({**detail, "loc": (*at, *detail["loc"])}, RulesDocument, self.lines)
             code = OF_JOB.get(found.code, found.code)
-            key = self._renamed(".".join(part for part in (dotted(at), found.key) if part))
-            line = found.line if found.line != 1 else self.lines.line_of((*at, *detail["loc"]))
-            self.problems.append(replace(found, code=code, line=line, key=key))
-        return [detail["loc"] for detail in details]
+            line = self.lines.line_of((*at, *place))
+            self.problems.append(replace(found, code=code, line=line, key=self._renamed(found.key)))
+        for path in meant:
+            self.doubt((*at, *path))
+            self.wrong.add((*at, *path))
+        return places
+
+
+def _is_unknown(detail: ErrorDetails) -> bool:
+    return detail["type"] in {"extra_forbidden", RuleCode.UNKNOWN_KEY}
+
+
+def _meant(raw: dict[str, Any], at: KeyPath, place: KeyPath) -> KeyPath | None:
+    """The key that an unknown one probably stands for, if that is not there as well."""
+    *around, name = place
+    known = MATCHED if "match" in around else keys_at(RulesDocument, (*at, *around))
+    node: Any = raw
+    for step in around:
+        node = node[step]
+    near = [key for key in get_close_matches(str(name), known, 1, 0.6) if key not in node]
+    return (*around, near[0]) if near else None
 
 
 def read_sheet(text: str, file: str) -> Sheet:
@@ -158,19 +206,5 @@ def _suffix(table: object, index: str) -> str:
     return f".{name}" if isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9._-]{1,100}", name) else f"[{index}]"
 
 
-def _pruned(raw: dict[str, Any], places: list[KeyPath]) -> tuple[dict[str, Any], frozenset[str]]:
-    """A table without the innermost keys that hold a problem (lists go as a whole), and the outermost ones."""
-    rest = deepcopy(raw)
-    doomed: list[tuple[dict[str, Any], str]] = []
-    for place in places:
-        node: object = rest
-        found: tuple[dict[str, Any], str] | None = None
-        for step in place:
-            if not isinstance(node, dict) or step not in node:
-                break
-            found = (node, str(step))
-            node = node[step]
-        doomed += [found] if found is not None else []
-    for table, key in doomed:
-        table.pop(key, None)
-    return rest, frozenset(str(place[0]) for place in places if place)
+def _listed(tables: object) -> list[Any]:
+    return tables if isinstance(tables, list) else []

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from streams.alerts.budget.tiers import burn_of_drop
-from streams.alerts.rules.model import AUTO_TIERS, Slo, Tier
+from streams.alerts.rules.model import AUTO_TIERS, Severity, Slo, Tier
 from streams.runtime.config.durations import format_duration
 from streams.runtime.config.lines import KeyPath
 from streams.runtime.rules.codes import RuleCode
@@ -23,10 +23,12 @@ def compile_slo(scope: Scope, read: Read) -> Slo:
     patterns = _patterns(scope, read, table)
     period_ms = _period(scope, read, table)
     path = read.path
-    scope.classes(table.model, table.class_target, (*path, "class_target"))
+    if scope.knows(path, "model") and scope.sheet.knows((*path, "match", "model")):
+        for name in table.class_target:
+            scope.classes(patterns["model"], [name], (*path, "class_target", name))
     tiers = _tiers(scope, read, table, period_ms)
     no_data = scope.no_data(read, table.no_data)
-    severities = [tier.severity for tier in tiers] + ([no_data.severity] if no_data else [])
+    severities = [*_severities(scope, read, table), *scope.severities(read, no_data)]
     return Slo(
         name=table.name,
         match=scope.match(path, patterns),
@@ -46,7 +48,7 @@ def compile_slo(scope: Scope, read: Read) -> Slo:
 
 def _patterns(scope: Scope, read: Read, table: SloTable) -> dict[str, str]:
     said = {"model": table.model, "version": table.version, "class": table.cls}
-    for name in said.keys() & table.match.keys():
+    for name in sorted(said.keys() & table.match.keys()):
         if {"class": "cls"}.get(name, name) in table.model_fields_set:
             text = f'{name} is said twice: as a key and in match. Remove "{name}" of match.'
             scope.tell(RuleCode.CONFLICT, (*read.path, "match", name), text)
@@ -62,13 +64,14 @@ def _by(scope: Scope, read: Read, table: SloTable, patterns: dict[str, str]) -> 
 def matched_segments(scope: Scope, read: Read, patterns: dict[str, str], by: Sequence[str]) -> None:
     """A segment that is matched must be one that the alerts are told apart by, or they would match nothing."""
     for name in patterns:
-        if name.startswith("segment.") and name not in by and "by" not in read.left_out:
+        is_asked = name.startswith("segment.") and scope.has(name.removeprefix("segment."))
+        if is_asked and name not in by and scope.knows(read.path, "by"):
             text = f'match has "{name}", and the alerts are not told apart by it. Add "{name}" to by.'
             scope.tell(RuleCode.GROUPING, (*read.path, "match"), text)
 
 
 def _period(scope: Scope, read: Read, table: SloTable) -> int:
-    said = table.period_ms is not None
+    said = table.period_ms is not None or not scope.knows(read.path, "period")
     period_ms = table.period_ms if table.period_ms is not None else scope.defaults.period_ms
     path: KeyPath = (*read.path, "period") if said else ("defaults", "period")
     if said:
@@ -87,21 +90,31 @@ def check_period(scope: Scope, period_ms: int, path: KeyPath) -> None:
 def _tiers(scope: Scope, read: Read, table: SloTable, period_ms: int) -> tuple[Tier, ...]:
     if table.tiers is None:
         tiers = tuple(_fitted(tier, scope.step_ms) for tier in AUTO_TIERS)
-        if "tiers" not in read.left_out:
+        if scope.knows(read.path, "tiers"):
             longest = max(tiers, key=lambda tier: tier.long_ms)
-            _check_period_share(scope, longest, period_ms, (*read.path, "tiers"))
+            _check_period_share(scope, read, longest, period_ms, (*read.path, "tiers"))
         return tiers
     compiled: list[Tier] = []
+    at: KeyPath = (*read.path, "tiers")
     for index, said in enumerate(table.tiers):
-        path: KeyPath = (*read.path, "tiers", index)
+        path: KeyPath = (*at, index)
         tier = _tier(scope, said, path)
-        if any(said.name == other.name for other in compiled):
+        others = [one.name for one, n in zip(compiled, range(index), strict=True) if scope.knows((*at, n), "name")]
+        if said.name in others:
             scope.tell(RuleCode.TWICE, (*path, "name"), f'two tiers have the name "{said.name}". Name each once.')
         _check_windows(scope, tier, path)
-        _check_period_share(scope, tier, period_ms, (*path, "long"))
-        _check_burn(scope, table, tier, path)
+        _check_period_share(scope, read, tier, period_ms, (*path, "long"))
+        _check_burn(scope, read, table, tier, path)
         compiled.append(tier)
     return tuple(compiled)
+
+
+def _severities(scope: Scope, read: Read, table: SloTable) -> list[Severity]:
+    """The severities of the tiers, as far as they are known."""
+    if table.tiers is None:
+        return [tier.severity for tier in AUTO_TIERS] if scope.knows(read.path, "tiers") else []
+    at: KeyPath = (*read.path, "tiers")
+    return [tier.severity for index, tier in enumerate(table.tiers) if scope.knows((*at, index), "severity")]
 
 
 def _fitted(tier: Tier, step_ms: int) -> Tier:
@@ -124,7 +137,7 @@ def _fitted(tier: Tier, step_ms: int) -> Tier:
 
 
 def _tier(scope: Scope, said: TierTable, path: KeyPath) -> Tier:
-    if (said.drop is None) == (said.burn is None):
+    if (said.drop is None) == (said.burn is None) and scope.knows(path, "drop", "burn"):
         both = "both drop and burn are" if said.drop is not None else "neither drop nor burn is"
         scope.tell(RuleCode.CONFLICT, path, f"{both} said. Give one: drop = 0.30 is a relative drop of the target.")
     return Tier(
@@ -141,27 +154,34 @@ def _tier(scope: Scope, said: TierTable, path: KeyPath) -> Tier:
 
 
 def _check_windows(scope: Scope, tier: Tier, path: KeyPath) -> None:
-    if tier.short_ms >= tier.long_ms:
+    if tier.short_ms >= tier.long_ms and scope.knows(path, "short", "long"):
         step_ms = scope.step_ms
         usual_ms = max(tier.long_ms // 12 // step_ms, 1) * step_ms
         short, long = format_duration(tier.short_ms), format_duration(tier.long_ms)
-        text = f"short ({short}) must be shorter than long ({long}); 1/12 of it is usual ({format_duration(usual_ms)})."
+        advice = f"1/12 of it is usual ({format_duration(usual_ms)})"
+        if usual_ms >= tier.long_ms:
+            advice = f"make long at least two steps ({format_duration(2 * step_ms)})"
+        text = f"short ({short}) must be shorter than long ({long}); {advice}."
         scope.tell(RuleCode.TIER_WINDOWS, path, text)
 
 
-def _check_period_share(scope: Scope, tier: Tier, period_ms: int, path: KeyPath) -> None:
-    if tier.long_ms * PERIOD_SHARE > period_ms:
+def _check_period_share(scope: Scope, read: Read, tier: Tier, period_ms: int, path: KeyPath) -> None:
+    is_said = getattr(read.table, "period_ms", None) is not None
+    is_known = scope.knows(read.path, "period") and (is_said or scope.knows(("defaults",), "period"))
+    if tier.long_ms * PERIOD_SHARE > period_ms and is_known:
+        whose = f" of tier {tier.name}" if path[-1] == "tiers" else ""  # else the key says it
         text = (
-            f"the window {format_duration(tier.long_ms)} of tier {tier.name} is longer than 25% of the period "
+            f"the window {format_duration(tier.long_ms)}{whose} is longer than 25% of the period "
             f"{format_duration(period_ms)}, so it would nearly be the budget itself. Shorten it, or choose a period "
             f"of at least {format_duration(tier.long_ms * PERIOD_SHARE)}."
         )
         scope.tell(RuleCode.TIER_PERIOD, path, text)
 
 
-def _check_burn(scope: Scope, table: SloTable, tier: Tier, path: KeyPath) -> None:
+def _check_burn(scope: Scope, read: Read, table: SloTable, tier: Tier, path: KeyPath) -> None:
     """A burn cannot be above 1 / (1 - target): then every event is bad."""
-    for target in sorted({table.target, *table.class_target.values()}):
+    targets = {table.target} if scope.knows(read.path, "target") else set()
+    for target in sorted({*targets, *table.class_target.values()}):
         most = 1 / (1 - target)
         if tier.burn is not None and tier.burn >= most:
             text = (

@@ -25,24 +25,26 @@ def compile_rule(scope: Scope, read: Read) -> Rule | None:
     table = read.table
     assert isinstance(table, RuleTable)  # noqa: S101 -- the list says so
     path = read.path
-    metric = METRICS.get(table.metric)
+    metric = METRICS.get(table.metric) if scope.knows(path, "metric") else None
     if metric is None:
         text = f'the metric "{table.metric[:60]}" is not known.{closest(table.metric, list(METRICS))}'
         scope.tell(RuleCode.METRIC, (*path, "metric"), text)
     window_ms = _window(scope, read, table, metric)
     by = scope.by(read, table.by, ["class"])
-    fire = _condition(scope, (*path, "fire_when"), table.fire_when, metric)
-    resolve = None
+    fire = resolve = None
+    if scope.knows(path, "fire_when"):
+        fire = _condition(scope, (*path, "fire_when"), table.fire_when, metric)
     if table.resolve_when is not None:
         resolve = _condition(scope, (*path, "resolve_when"), table.resolve_when, metric)
     if metric is not None:
         _suits(scope, read, table, metric, by)
     matched_segments(scope, read, dict(table.match), by)
-    if "class" in table.match and "class" not in by and not {"by", "metric"} & read.left_out:
-        text = 'match has "class", and the alerts are not told apart by it. Add "class" to by.'
-        scope.tell(RuleCode.GROUPING, (*path, "match"), text)
+    if metric is not None and "class" in table.match and not metric.of_class:
+        text = f'{table.metric} is not said of one class. Remove "class" from match.'
+        scope.tell(RuleCode.GROUPING, (*path, "match", "class"), text)
     _excludes(scope, path, fire, resolve)
-    _reaches(scope, (*path, "window"), window_ms, fire, resolve)
+    if scope.knows(path, "window"):
+        _reaches(scope, (*path, "window"), window_ms, fire, resolve)
     no_data = scope.no_data(read, table.no_data) if table.no_data or scope.says_no_data else None
     rule = Rule(
         name=table.name,
@@ -61,7 +63,7 @@ def compile_rule(scope: Scope, read: Read) -> Rule | None:
         ready=scope.ready(table.ready),
         no_data=no_data,
         inhibits=table.inhibits,
-        about=scope.about(read, [table.severity, *([no_data.severity] if no_data else [])]),
+        about=scope.about(read, scope.severities(read, no_data)),
     )
     return rule if metric is not None and fire is not None else None
 
@@ -94,11 +96,13 @@ def _condition(scope: Scope, path: KeyPath, text: str, metric: Metric | None) ->
     impossible = [comparison for comparison in comparisons(condition) if _is_beyond(scope, path, comparison, known)]
     possible = _within(known)
     if impossible:
-        return condition
+        return None
     if not can_both_hold(condition, possible):
         scope.tell(RuleCode.CONDITION, path, f"{written(condition)} can never hold. Mend its numbers.")
-    elif not can_both_hold(negated(condition), possible):
+        return None
+    if not can_both_hold(negated(condition), possible):
         scope.tell(RuleCode.CONDITION, path, f"{written(condition)} always holds. Mend its numbers.")
+        return None
     return condition
 
 
@@ -128,7 +132,7 @@ def _is_beyond(scope: Scope, path: KeyPath, comparison: Comparison, metric: Metr
 def _suits(scope: Scope, read: Read, table: RuleTable, metric: Metric, by: tuple[str, ...]) -> None:
     """Whether `by` and `dimension` are what the metric needs."""
     path: KeyPath = (*read.path, "by")
-    if metric.of_class and "class" not in by and "by" not in read.left_out:
+    if metric.of_class and "class" not in by and scope.knows(read.path, "by"):
         text = f'{table.metric} is said of one class. Add "class" to by.'
         scope.tell(RuleCode.GROUPING, path, text)
     if not metric.of_class and "class" in by:
@@ -136,7 +140,7 @@ def _suits(scope: Scope, read: Read, table: RuleTable, metric: Metric, by: tuple
     if metric.needs_dimension and any(name.startswith("segment.") for name in by):
         text = f"{table.metric} compares the values of a dimension. Remove the segment from by."
         scope.tell(RuleCode.GROUPING, path, text)
-    if metric.needs_dimension and table.dimension is None and "dimension" not in read.left_out:
+    if metric.needs_dimension and table.dimension is None and scope.knows(read.path, "dimension"):
         text = f"{table.metric} compares the values of a dimension. Name it in dimension."
         scope.tell(RuleCode.GROUPING, read.path, text)
     if table.dimension is None:

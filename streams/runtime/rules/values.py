@@ -4,7 +4,7 @@ Each is an annotated type: TOML in, the checked value out, or a problem with its
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from string import Formatter
 from typing import Annotated, Literal
@@ -79,60 +79,62 @@ def _flat(value: object) -> object:
     return rest | {f"segment.{name}": pattern for name, pattern in segments.items()}
 
 
-def _matched(value: Mapping[str, str]) -> Mapping[str, str]:
-    known = ("model", "version", "class", "rule", "segment.NAME")
-    for name in value:
-        if name not in known[:4] and not name.startswith("segment."):
-            text = f'"{name}" is no label that alerts have.{closest(name, known)}'
-            raise problem(RuleCode.UNKNOWN_KEY, text, (name,))
-    return value
+MATCHED = ("model", "version", "class", "rule")
+"""Labels that can be matched, besides segments."""
 
 
-Match = Annotated[dict[str, Pattern], BeforeValidator(_flat), AfterValidator(_matched)]
+def _matched(name: str) -> str:
+    if name not in MATCHED and not name.startswith("segment."):
+        text = f'"{name[:60]}" is no label that alerts have.{closest(name, (*MATCHED, "segment.NAME"))}'
+        raise problem(RuleCode.UNKNOWN_KEY, text)
+    return name
+
+
+Match = Annotated[dict[Annotated[str, AfterValidator(_matched)], Pattern], BeforeValidator(_flat)]
 """Patterns by identity label; `segment.NAME` for segments. Whether `rule` is allowed is asked by the table."""
 
 IDENTITY = ("model", "version", "class", "segment", "window", "kind", "rule", "severity", "tier", "alertname")
 """Labels that alerts have anyway."""
 
 
-def _labels(value: Mapping[str, str]) -> Mapping[str, str]:
-    for name in value:
-        if name in IDENTITY:
-            text = f'label "{name}" in labels overrides an identity label. Choose another name.'
-            raise problem(RuleCode.IDENTITY, text, (name,))
-        if not _LABEL.fullmatch(name):
-            text = f'"{name[:60]}" cannot be a label. Use letters, digits and _, and begin with a letter.'
-            raise problem(RuleCode.WRONG_VALUE, text, (name,))
-    return value
+def _label(name: str) -> str:
+    if name in IDENTITY:
+        text = f'label "{name}" in labels overrides an identity label. Choose another name.'
+        raise problem(RuleCode.IDENTITY, text)
+    if not _LABEL.fullmatch(name):
+        text = f'"{name[:60]}" cannot be a label. Use letters, digits and _, and begin with a letter.'
+        raise problem(RuleCode.WRONG_VALUE, text)
+    return name
 
 
-Labels = Annotated[dict[str, Annotated[str, Field(max_length=200)]], AfterValidator(_labels)]
+Labels = dict[Annotated[str, AfterValidator(_label)], Annotated[str, Field(max_length=200)]]
 """Static labels that are told with an alert, and never part of its identity."""
 
 
 def _summary(value: str) -> str:
     try:
-        parts = list(Formatter().parse(value))
+        list(Formatter().parse(value))
     except ValueError as error:
         text = f"not a template: {error}. Write {{{{ and }}}} for brackets that are meant."
         raise problem(RuleCode.WRONG_VALUE, text) from None
-    for _, name, spec, conversion in parts:
-        if name is None:
-            continue
-        bad = not _SPEC.fullmatch(spec or "") or (name in SUMMARY_TEXTS and (spec or "").rstrip("s") != "")
-        if conversion or bad:
-            text = f'"{{{name}:{spec}}}" cannot be shown so. Write {{{name}}}; numbers take .1% or .2f.'
-            raise problem(RuleCode.WRONG_VALUE, text)
     return value
 
 
 Summary = Annotated[str, Field(max_length=500), AfterValidator(_summary)]
-"""A template. Whether it names fields that there are is asked where they are known."""
+"""A template. Whether it shows fields that there are is asked where they are known."""
 
 
-def fields_of(summary: str) -> list[str]:
-    """The fields that a template shows."""
-    return [name for _, name, _, _ in Formatter().parse(summary) if name is not None]
+def unshown(summary: str, dimensions: Iterable[str]) -> Iterator[str]:
+    """Why parts of a template cannot be shown, a sentence for each; `dimensions` can be shown by name."""
+    known = (*SUMMARY_FIELDS, *dimensions)
+    for _, name, spec, conversion in Formatter().parse(summary):
+        if name is None:
+            continue
+        bad = not _SPEC.fullmatch(spec or "") or (name in SUMMARY_TEXTS and (spec or "").rstrip("s") != "")
+        if name not in known:
+            yield f'"{{{name}}}" cannot be shown.{closest(name, known)}'
+        elif conversion or bad:
+            yield f'"{{{name}:{spec}}}" cannot be shown so. Write {{{name}}}; numbers take .1% or .2f.'
 
 
 def _severity(value: object) -> Severity:

@@ -77,7 +77,7 @@ def test_without_a_job_nothing_is_asked_that_depends_on_one() -> None:
         'schema = 1\n[[rule]]\nname = "gap"\nmetric = "group_gap"\nwindow = "7h"\ndimension = "age"\n'
         'match = { class = "x", "segment.age" = "old" }\nby = ["class"]\nfire_when = "value > 0.2"\n'
     )
-    assert [problem.code for problem in problems_of(text, None)] == [RuleCode.GROUPING, RuleCode.GROUPING]
+    assert [problem.code for problem in problems_of(text, None)] == [RuleCode.GROUPING] * 3
     codes = {problem.code for problem in problems_of(text)}
     assert codes == {RuleCode.GROUPING, RuleCode.WINDOW, RuleCode.DIMENSION, RuleCode.CLASS}
 
@@ -90,12 +90,12 @@ def test_what_is_wrong_in_one_table_hides_nothing_in_the_others() -> None:
         '[[rollup]]\nname = "c"\nof = "a"\nwhen = "firing_share >= 0.5"\nrunbook = "x"\n'
     )
     places = [" ".join(message.split()[:2]) for message in told(text)]
-    assert places == ["1: E117", "2: E103", "5: E103", "8: E116", "12: E105", "13: E118", "14: E119"]
+    assert places == ["1: E117", "2: E103", "5: E103", "6: E107", "8: E116", "12: E105", "13: E118", "14: E119"]
 
 
 def test_a_key_that_is_wrong_in_itself_is_not_missed_elsewhere() -> None:
     tiers = 'schema = 1\n[[slo]]\nname = "a"\ntarget = 0.9\ntiers = [{ name = "x" }]\n'
-    assert {problem.code for problem in problems_of(tiers)} == {RuleCode.MISSING_KEY}
+    assert {problem.code for problem in problems_of(tiers)} == {RuleCode.MISSING_KEY, RuleCode.CONFLICT}
     severity = 'schema = 1\n[[rollup]]\nname = "a"\nof = "b"\nwhen = "firing_share > 0"\nseverity = 1\n'
     assert {problem.code for problem in problems_of(severity)} == {RuleCode.WRONG_VALUE, RuleCode.UNKNOWN_RULE}
     aliases = 'schema = 1\naliases = 3\n[[canary]]\nname = "a"\nmodel = "m"\nbaseline = "alias:champion"\n'
