@@ -76,15 +76,17 @@ class Alerts:
         if self._rules is not None:
             self._watch(window.model).settled(window)
 
-    def closed(self, watermark: int, names: Names) -> None:
-        """See `Listener`: judge every step that has settled."""
+    def closing(self, watermark: int, names: Names) -> Iterator[None]:
+        """See `Listener`: judge every step that has settled, a step at a time."""
         for model in sorted(self._watches):
             settle_ms = self._spec.timing_of(model).settle_ms
             settled_ms = watermark - settle_ms
             if self._end_ms is not None:  # no window that ends later has anything in it
                 settled_ms = min(settled_ms, self._end_ms + self._longest_ms)
             watch = self._watches[model]
-            self._rows += watch.advance(settled_ms, settle_ms, names, self._spec.pane_ms, self._end_ms)
+            for rows in watch.advance(settled_ms, settle_ms, names, self._spec.pane_ms, self._end_ms):
+                self._rows += rows
+                yield
 
     def take_rows(self) -> list[OutputRow]:
         """The rows since the last time."""

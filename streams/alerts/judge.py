@@ -17,6 +17,7 @@ class AlertingJudge:
     def __init__(self, spec: QualitySpec, partition: int) -> None:
         self._alerts = Alerts(spec)
         self._judge = Judge(spec, partition, self._alerts)
+        self.whole = True  # no record is half applied
 
     @property
     def position(self) -> int:
@@ -39,14 +40,24 @@ class AlertingJudge:
         Raises GapError when flushes are missing before this one, ValueError when the record is neither a flush nor an
         order, or counts what the configuration does not know.
         """
+        return [row for rows in self.applying(offset, record, quiet) for row in rows]
+
+    def applying(self, offset: int, record: bytes, quiet: bool = False) -> Iterator[list[OutputRow]]:
+        """The same in small pieces, for who has other things to do: a record by which time moves far takes long.
+
+        `position` moves with the last piece. One that was left in between is not `whole`, and of no use any more.
+        """
+        self.whole = False
         if is_order(record):
             self._alerts.order(decode(record))
             self._judge.position = offset + 1
-            rows: list[OutputRow] = []
+            told = self._alerts.take_rows()
+            yield [] if quiet else told
         else:
-            rows = self._judge.apply(offset, record, quiet)
-        told = self._alerts.take_rows()
-        return [] if quiet else [*rows, *told]
+            for rows in self._judge.applying(offset, record, quiet):
+                told = self._alerts.take_rows()
+                yield [] if quiet else [*rows, *told]
+        self.whole = True
 
     def standing(self) -> Iterator[Standing]:
         """How the error budgets of every model stand at its newest step."""

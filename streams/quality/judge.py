@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import msgspec
 
-from streams.ledger.flush import decode
+from streams.ledger.flush import Flush, decode
 from streams.ledger.spec import NO_TIME
 from streams.quality.analyst import Analyst
 from streams.quality.counts.ahead import Ahead
@@ -55,10 +55,19 @@ class Judge:
         Raises GapError when flushes are missing before this one, ValueError when the record is no flush or
         counts what the configuration does not know.
         """
+        return [row for rows in self.applying(offset, record, quiet) for row in rows]
+
+    def applying(self, offset: int, record: bytes, quiet: bool = False) -> Iterator[list[OutputRow]]:
+        """The same in small pieces: a round in which time moves far has much to say.
+
+        `position` moves with the last piece. A judge that was left in between is of no use any more.
+        """
         chunks = self._inbox.put(decode(record))
+        if chunks:
+            yield from self._fold(chunks, offset, quiet=quiet)
         self.position = offset + 1
-        if not chunks:
-            return []
+
+    def _fold(self, chunks: list[Flush], offset: int, *, quiet: bool) -> Iterator[list[OutputRow]]:
         partition = chunks[-1].ledger_partition
         changes, stood = self._shares.take(chunks), self._watermarks[partition]
         for chunk in chunks:
@@ -72,16 +81,16 @@ class Judge:
         self._watermarks[partition] = max(stood, chunks[-1].watermark)
         self._missing.discard(partition)
         if self._missing:
-            return []
+            return
         self._missing = set(range(self.spec.ledger_partitions))
         moment = Moment(offset, min(self._watermarks))
-        rows = self._windows.close_round(self._shares.drain(), moment, quiet=quiet)
+        yield from self._windows.close_round(self._shares.drain(), moment, quiet=quiet)
         self._shares.free(moment.watermark)
         self._ahead.forget(moment.watermark)
         self._candidates.forget(moment.watermark)
         if self._listener is not None:
-            self._listener.closed(moment.watermark, self._names)
-        return rows
+            for _ in self._listener.closing(moment.watermark, self._names):
+                yield []
 
     def dump(self) -> dict[str, object]:
         """The whole state after any record, for `load` and `adopt`; what others change in it later does not show.

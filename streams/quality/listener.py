@@ -3,6 +3,7 @@
 Told in every round, whether or not rows are built, and a function of the log like everything else here.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from streams.quality.counts.counted import Counted
@@ -33,5 +34,5 @@ class Listener(Protocol):
     def settled(self, window: Settled) -> None:
         """A window was judged in this round."""
 
-    def closed(self, watermark: int, names: Names) -> None:
-        """A round is over, and all that settled in it was told. `watermark` in ms."""
+    def closing(self, watermark: int, names: Names) -> Iterator[None]:
+        """A round is over, and all that settled in it was told. `watermark` in ms. In small pieces, to be used up."""

@@ -54,10 +54,10 @@ class Windows:
         """How many buckets are kept."""
         return sum(map(len, self._buckets.values()))
 
-    def close_round(self, changes: Changes, moment: Moment, *, quiet: bool = False) -> list[OutputRow]:
-        """The rows of every window that the round changed in counts or status, in a fixed order.
+    def close_round(self, changes: Changes, moment: Moment, *, quiet: bool = False) -> Iterator[list[OutputRow]]:
+        """The rows of every window that the round changed in counts or status, in a fixed order, window by window.
 
-        None of them when `quiet`; what is remembered is the same.
+        None of them when `quiet`; what is remembered is the same. The round is closed when all is used up.
         """
         touched = self._apply(changes)
         for key in self._unsaid:
@@ -73,18 +73,16 @@ class Windows:
             if key in self._lives:
                 touched.setdefault(key, [])
         before_ms, self.watermark = self.watermark, moment.watermark
-        rows: list[OutputRow] = []
         final: list[Key] = []
         for key in sorted(touched, key=self._order):
             if not self._told_yet(key):
                 continue
-            rows += self._write(key, touched[key], moment, before_ms, quiet=quiet)
+            yield self._write(key, touched[key], moment, before_ms, quiet=quiet)
             if self._lives[key].status is Status.FINAL:
                 final.append(key)
         for key in final:
             self._forget(key)
         self._judging.analyst.forget(moment.watermark)
-        return rows
 
     def dump(self) -> dict[str, object]:
         """What does not follow from the shares; for `load` and `adopt`."""

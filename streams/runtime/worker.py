@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import cast
 
 from streams import __version__
@@ -186,7 +186,7 @@ class Worker:
         self._timed("join", batch, self._join.take)
 
     async def _take_judge(self, batch: Batch) -> None:
-        self._timed("judge", batch, self._judge.take, keep=True)
+        await self._fold(batch)
         try:
             if self._judge.has_rows(batch.partition):
                 await asyncio.to_thread(self._judge.write, batch.partition)
@@ -197,21 +197,36 @@ class Worker:
         finally:
             self._sources[2].done(batch)
 
+    async def _fold(self, batch: Batch) -> None:
+        """Apply a batch of the tallies turn by turn, as long as its partition is ours."""
+        source, turns, began_s = self._sources[2], self._judge.take(batch), monotonic_s()
+        while self._turn(source, batch, turns):  # noqa: ASYNC110 - it is we who work
+            await asyncio.sleep(0)  # the loop has its turn, and so has who waits for the lock
+        self._tell_batch("judge", batch, began_s)
+
+    @staticmethod
+    def _turn(source: Source, batch: Batch, turns: Iterator[bool]) -> bool:
+        """Whether there is another turn behind this one."""
+        with source.lock:
+            return source.current(batch) and next(turns, False)
+
     async def _room(self, producer: Producer) -> None:
         """Wait for room in a producer without holding up the loop: a broker may be away for hours."""
         while not (producer.has_room() and self._rows.has_room()):
             await asyncio.sleep(0.05)
             self._beat_s = monotonic_s()
 
-    def _timed(self, stage: str, batch: Batch, take: Callable[[Batch], int], *, keep: bool = False) -> None:
-        """Apply a batch if its partition is still ours; `keep` leaves it in flight."""
+    def _timed(self, stage: str, batch: Batch, take: Callable[[Batch], int]) -> None:
+        """Apply a batch if its partition is still ours."""
         source = self._sources[("intake", "join", "judge").index(stage)]
         began_s = monotonic_s()
         with source.lock:
             if source.current(batch):
                 take(batch)
-        if not keep:
-            source.done(batch)
+        source.done(batch)
+        self._tell_batch(stage, batch, began_s)
+
+    def _tell_batch(self, stage: str, batch: Batch, began_s: float) -> None:
         self.telemetry.count(Count.BYTES_READ, batch.size_bytes, stage=stage)
         self.telemetry.observe(Spread.BATCH, monotonic_s() - began_s, stage=stage)
 

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -311,8 +312,9 @@ class Settlements:
         """Keep it."""
         self.windows.append(window)
 
-    def closed(self, watermark: int, names: Names) -> None:
+    def closing(self, watermark: int, names: Names) -> Iterator[None]:
         """Not asked for."""
+        return iter(())
 
 
 def test_a_listener_hears_the_pairs_of_windows_that_settle() -> None:

@@ -68,17 +68,16 @@ class ModelWatch:
 
     def advance(
         self, settled_ms: int, settle_ms: int, names: Names, pane_ms: int, end_ms: int | None = None
-    ) -> list[OutputRow]:
-        """Judge every step that ends at or before `settled_ms`; the rows.
+    ) -> Iterator[list[OutputRow]]:
+        """Judge every step that ends at or before `settled_ms`; the rows of each.
 
         `end_ms`: where a history ends. That nothing comes after it is no silence, and retires no version.
         """
         self._end_ms = end_ms
         step_ms = self.book.windows.step_ms
         last = settled_ms // step_ms * step_ms
-        rows: list[OutputRow] = []
         if not self._begun(last, pane_ms):
-            return rows
+            return
         began = self.book.t
         while self.book.t + step_ms <= last:
             if self.book.idle and not self.roster.active():
@@ -88,14 +87,13 @@ class ModelWatch:
                 if ahead > self.book.t:
                     self.book.begin(ahead)
                     continue
-            rows += self._step(settle_ms, names, pane_ms)
+            yield self._step(settle_ms, names, pane_ms)
         self._judged = max(self._judged, self.book.t)
         if self.book.t > began:
             settled = self.book.t + settle_ms
             counts = {**self.roster.counts(), "left_out": len(self.book.left_out)}
             pulse = pulse_row(self.model, self.book.t, settled, counts, self.rules.hash)
-            rows.append(OutputRow(ALERTS, f"pulse|{self.model}", pulse))
-        return rows
+            yield [OutputRow(ALERTS, f"pulse|{self.model}", pulse)]
 
     def trained(self, request: str, became: str) -> None:
         """The trainer says what became of a request to retrain."""

@@ -4,10 +4,12 @@ One transactional producer for each tallies partition, initialised before the pa
 that lost it cannot write any more; each transaction carries the position with the group's metadata. A partition that
 comes here goes on from memory, from a checkpoint or from the log's start (`checkpoints/recovery.py`), quietly up to
 that position: what is behind it was written. Checkpoints are taken when no row is left to write.
+
+A record by which time moves far takes long, so it is folded in turns; a state that is left in between is of no use.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import orjson
@@ -32,6 +34,9 @@ from streams.runtime.topology import Topology
 
 FENCED_FOR_S = 60.0
 """Rows refused for this long although the partition is ours: another job writes under our name."""
+
+TURN_S = 0.02
+"""How long the fold works before heartbeats, pages and the other stages have their turn."""
 
 MAX_RECORDS = 10_000
 """Rows of one transaction: it must be over long before the broker's patience with it is."""
@@ -123,7 +128,7 @@ class JudgeStage:
         committed = self.source.committed([tp])[tp]
         written_to = self._written(tp, committed)
         # a state whose rows were lost with the partition cannot bring them again
-        usable = old is not None and max(old.rows_to, old.written_to) <= written_to
+        usable = old is not None and old.judge.whole and max(old.rows_to, old.written_to) <= written_to
         memory = old.judge.position if old is not None and usable else None
         # rows behind a commit of other windows were all written anew then: so they must be now
         anew = committed is not None and written_to == 0
@@ -153,17 +158,24 @@ class JudgeStage:
             f"of it, or records were deleted. Start the worker again: it goes on from the newest checkpoint"
         )
 
-    # What the agent calls: `take` on the event loop, `write` in a thread of its own.
+    # What the agent calls: turns of `take` on the event loop, `write` in a thread of its own.
 
-    def take(self, batch: Batch) -> int:
-        """Fold a batch of the tallies; how many records it had. Rows wait for `write`."""
+    def take(self, batch: Batch) -> Iterator[bool]:
+        """Fold a batch of the tallies; True after each turn of about `TURN_S` but the last. Rows wait for `write`.
+
+        For each turn the partition must be ours still. Nothing is written in between.
+        """
         part = self._parts[batch.partition]
+        began_s = self._clock_s()
         for offset, message in zip(batch.offsets(), batch.messages, strict=True):
             where = f"{batch.topic}[{batch.partition}] offset {offset}"
-            part.record = message.value() or b""
-            part.due.log_bytes += len(part.record)
+            record, rows = message.value() or b"", list[OutputRow]()
             try:
-                rows = part.judge.apply(offset, part.record, quiet=offset < part.written_to)
+                for some in part.judge.applying(offset, record, quiet=offset < part.written_to):
+                    rows += some
+                    if self._clock_s() - began_s >= TURN_S:
+                        yield True
+                        began_s = self._clock_s()
             except GapError as error:
                 raise StateError(
                     f"{where}: {error}. Records of the tallies are missing: it was truncated, or written by something "
@@ -171,12 +183,12 @@ class JudgeStage:
                 ) from error
             except ValueError as error:
                 raise StateError(f"{where}: {error}. Only this job may write to its topics") from error
+            part.record, part.due.log_bytes = record, part.due.log_bytes + len(record)
             if rows:
                 part.rows_to = part.judge.position
                 for row in rows:
                     part.rows.pop(_line(row), None)  # behind all that was said before
                     part.rows[_line(row)] = row
-        return len(batch.messages)
 
     def has_rows(self, partition: int) -> bool:
         """Whether there is something to write: rows, or a checkpoint that is due also where no row ever comes."""
@@ -207,7 +219,7 @@ class JudgeStage:
                 self._begin_again(part, partition)
             finally:
                 self.writing_since_s.pop(partition, None)
-        if part.ready and not part.rows and part.judge.position >= part.written_to:
+        if part.ready and part.judge.whole and not part.rows and part.judge.position >= part.written_to:
             keep = self._kept.take(partition, part.judge, part.judge.position, part.record, part.due)
             if keep is not None:
                 keep()
