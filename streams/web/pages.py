@@ -20,20 +20,20 @@ class Page:
 
 def live_page(health: Health, *, verbose: bool) -> Page:
     """/livez: 200 while the process works, 503 when it is stuck and must be restarted."""
-    return _checks_page(live_checks(health), verbose=verbose)
+    return checks_page(live_checks(health), verbose=verbose)
 
 
 def started_page(health: Health, *, verbose: bool) -> Page:
     """/startupz: 200 once the state is restored; until then probes must not kill the worker."""
-    return _checks_page(started_checks(health), verbose=verbose)
+    return checks_page(started_checks(health), verbose=verbose)
 
 
 def ready_page(health: Health, *, verbose: bool) -> Page:
     """/readyz: 200 when everything the worker needs is there."""
-    return _checks_page(ready_checks(health), verbose=verbose)
+    return checks_page(ready_checks(health), verbose=verbose)
 
 
-def _checks_page(checks: Sequence[Check], *, verbose: bool) -> Page:
+def checks_page(checks: Sequence[Check], *, verbose: bool) -> Page:
     """Each check a line, `[+]` or `[-]`; without `verbose` only the failed ones, and the verdict."""
     ok = all(check.ok for check in checks)
     shown = [f"[{'+' if check.ok else '-'}] {check.name}: {check.why}" for check in checks if verbose or not check.ok]

@@ -1,119 +1,34 @@
 """`streams deliver` on the embedded broker: from a row of the alerts topic to the request of a receiver."""
 
-import os
-import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import orjson
 import pytest
 
-from streams.runtime.config.job import Config, load
 from streams.runtime.kafka.embedded import EmbeddedBroker
-from streams.runtime.topic_plans import own_plans
+from tests.support.deliver_bench import SECRET, Bench, now
 from tests.support.real_kafka import free_ports
 from tests.support.receiver import LoopbackReceiver
-from tests.support.receiver_rows import STEP, ModelRows, write
-from tests.support.topic_rows import newest, read_topic
+from tests.support.receiver_rows import STEP, ModelRows
 from tests.support.workers import wait_for
 
 pytestmark = pytest.mark.embedded
-
-SECRET = "a-key-that-nobody-may-see"  # noqa: S105 -- of this test alone
-
-
-def now() -> int:
-    """The end of the newest step, a little ago."""
-    return (int(time.time() * 1000) - 1_000) // STEP * STEP
-
-
-class Deliverer:
-    """`streams deliver` as a process of its own."""
-
-    def __init__(self, config: Path, env: Mapping[str, str], log: Path) -> None:
-        self.log_file = log
-        command = [sys.executable, "-m", "streams.cli.main", "deliver", "-c", str(config), "--embedded"]
-        with log.open("ab") as out:
-            self.process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **env})
-
-    @property
-    def log(self) -> str:
-        return self.log_file.read_text(errors="replace")
-
-    def kill(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
-
-
-class Bench:
-    """A job's topics on a broker, a receiver, and deliverers that are gone afterwards."""
-
-    def __init__(self, folder: Path, broker: EmbeddedBroker, hook: LoopbackReceiver) -> None:
-        self.folder, self.broker, self.hook = folder, broker, hook
-        self.file = folder / "job.toml"
-        self.file.write_text(f"""
-name = "told"
-[kafka]
-bootstrap = "{broker.bootstrap}"
-[ledger]
-partitions = 2
-tallies_partitions = 2
-[[predictions]]
-topic = "predictions"
-[[labels]]
-topic = "labels"
-[deliver]
-resend = "1s"
-stall_for = "30d"
-[[receivers]]
-name = "hook"
-kind = "webhook"
-url = "{hook.url}"
-secret = "$HOOK_KEY"
-rate = 6000
-""")
-        self.config: Config = load(self.file, {})
-        for plan in own_plans(self.config):
-            broker.create_topic(plan.name, plan.partitions)
-        self.deliverers: list[Deliverer] = []
-
-    def change(self, before: str, after: str) -> None:
-        """Write another line into the configuration, before anything is started."""
-        self.file.write_text(self.file.read_text().replace(before, after))
-
-    def deliver(self) -> Deliverer:
-        started = Deliverer(self.file, {"HOOK_KEY": SECRET}, self.folder / f"deliver-{len(self.deliverers)}.log")
-        self.deliverers.append(started)
-        return started
-
-    def write(self, *rows: tuple[str, dict[str, object]], partition: int = 0) -> None:
-        write(self.broker.client, self.config.topic("alerts"), list(rows), partition)
-
-    def fates(self) -> dict[str, str]:
-        """What became of each batch."""
-        rows = newest(read_topic(self.broker.client, self.config.topic("tellings")))
-        return {key: row["state"] for key, row in rows.items()}
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     with EmbeddedBroker() as broker, LoopbackReceiver() as hook:
         made = Bench(tmp_path, broker, hook)
+        made.make_topics()
         try:
             yield made
         finally:
-            for deliverer in made.deliverers:
-                deliverer.kill()
+            made.close()
 
 
 def test_an_alert_is_told_when_it_fires_and_when_it_is_over(bench: Bench) -> None:

@@ -14,7 +14,7 @@ from streams.alerts.telling.told import Kind, Reason, Telling, batches_of, firin
 from streams.runtime.deliver.credentials import receiver_of
 from streams.runtime.deliver.mailbox import Mailbox, Timing
 from streams.runtime.deliver.present import Present
-from streams.runtime.deliver.receivers.call import Resolved
+from streams.runtime.deliver.receivers.call import Resolved, Watchdog
 from streams.runtime.kafka.client import SILENCE
 from streams.runtime.telemetry import Telemetry
 from tests.support.alertmanager import SHIPPED, RealAlertmanager
@@ -36,7 +36,7 @@ class Told:
         self.failures: list[BaseException] = []
         resolved = Resolved("am", "alertmanager", alertmanager.url, None, rate=6_000, attempts=100, watchdog=True)
         self.mailbox = Mailbox(
-            "job", resolved, receiver_of(resolved, RESEND_MS), Present(60_000), Timing(5.0, RESEND_MS / 1000),
+            Watchdog("job"), resolved, receiver_of(resolved, RESEND_MS), Present(60_000), Timing(5.0, RESEND_MS / 1000),
             finished=lambda _, entry: self.finished.put(entry), fail=self.failures.append, telemetry=Telemetry(),
             log=SILENCE,
         )  # fmt: skip

@@ -1,5 +1,6 @@
 """Every shipped alert has a runbook, every runbook an alert, and what they say can be typed in."""
 
+import ast
 import re
 import tomllib
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ import yaml
 from typer.core import TyperGroup
 
 from streams.cli.main import app
+from streams.runtime.deliver.runbooks import PAGES as DELIVERED
+from streams.runtime.deliver.trial import RULE as TEST
 from streams.runtime.quality_series import SERIES
 from streams.runtime.telemetry import METRICS
 
@@ -51,8 +54,25 @@ def of_default_rules() -> set[str]:
     return {table["runbook"] for table in tables if "runbook" in table}
 
 
+def names_in_sources() -> set[str]:
+    """Whatever the sources call an alert of their own: constants such as `QualityPipelineStalled`."""
+    sources = (path.read_text() for path in (ROOT / "streams").rglob("*.py"))
+    trees = (ast.parse(text) for text in sources if '"Quality' in text)
+    assigned = (node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Assign))
+    texts = (node.value for value in assigned for node in ast.walk(value) if isinstance(node, ast.Constant))
+    return {text for text in texts if isinstance(text, str) and re.fullmatch(r"Quality[A-Z]\w+", text)}
+
+
+def test_whatever_the_deliverer_says_itself_has_a_runbook_that_names_it() -> None:
+    assert names_in_sources() - {TEST} == set(DELIVERED)
+    for alert, page in DELIVERED.items():
+        assert alert in PAGES[page]
+
+
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
-    named = {address.rpartition("/")[2] for _, address in of_prometheus()} | of_default_rules()
+    named = (
+        {address.rpartition("/")[2] for _, address in of_prometheus()} | of_default_rules() | set(DELIVERED.values())
+    )
     assert named == set(PAGES) - OPERATIONS
     assert set(PAGES) >= OPERATIONS
 

@@ -15,7 +15,7 @@ MISSED_RULE, MUTE_RULE = "QualityEpisodesMissed", "QualityMuteEnds"
 """What notices are called where an alert has its rule's name."""
 
 
-def missed(receiver: str, model: str, episodes: list[State], more: int, step: Step) -> Telling:
+def missed(receiver: str, model: str, episodes: list[State], more: int, step: Step, runbook: str | None) -> Telling:
     """One summary of the episodes that began and ended while nobody was told; `more` are not named."""
     ids = sorted(f"{state.fingerprint}|{state.episode}" for state in episodes)
     count = len(episodes) + more
@@ -24,10 +24,10 @@ def missed(receiver: str, model: str, episodes: list[State], more: int, step: St
         f"{rfc3339(min(s.fired_at for s in episodes))} and {rfc3339(max(s.resolved_at for s in episodes))}"
     )
     telling_id = digest(f"{receiver}|{model}|{Reason.CATCH_UP}|{','.join(ids)}")
-    return _notice(telling_id, Reason.CATCH_UP, MISSED_RULE, {"model": model}, episodes, step, text)
+    return _notice(telling_id, Reason.CATCH_UP, MISSED_RULE, {"model": model}, episodes, step, text, runbook)
 
 
-def mute_ends(receiver: str, model: str, ending: Ending, step: Step) -> Telling:
+def mute_ends(receiver: str, model: str, ending: Ending, step: Step, runbook: str | None) -> Telling:
     """That a mute ends soon although alerts are active beneath it: once for each model and end."""
     names, count = ", ".join(ending.names), len(ending.beneath)
     text = (
@@ -35,7 +35,7 @@ def mute_ends(receiver: str, model: str, ending: Ending, step: Step) -> Telling:
     )
     telling_id = digest(f"{receiver}|{model}|{Reason.MUTE_ENDS}|{names}|{ending.end_ms}")
     labels = {"model": model, "mute": names}
-    return _notice(telling_id, Reason.MUTE_ENDS, MUTE_RULE, labels, ending.beneath, step, text)
+    return _notice(telling_id, Reason.MUTE_ENDS, MUTE_RULE, labels, ending.beneath, step, text, runbook)
 
 
 def member(state: State) -> dict[str, Any]:
@@ -53,9 +53,17 @@ def member(state: State) -> dict[str, Any]:
 
 
 def _notice(
-    telling_id: str, reason: Reason, rule: str, labels: Mapping[str, str], about: list[State], step: Step, text: str
+    telling_id: str,
+    reason: Reason,
+    rule: str,
+    labels: Mapping[str, str],
+    about: list[State],
+    step: Step,
+    text: str,
+    runbook: str | None,
 ) -> Telling:
     return Telling(
         telling_id, Kind.NOTICE, reason, telling_id, rule, "notice", labels_of(**labels), step.t,
-        Severity.TICKET.value, 0, step.t, step.t, summary=text, members=tuple(member(state) for state in about),
+        Severity.TICKET.value, 0, step.t, step.t, summary=text, runbook=runbook,
+        members=tuple(member(state) for state in about),
     )  # fmt: skip

@@ -14,9 +14,11 @@ from streams.alerts.telling import notices
 from streams.alerts.telling.decision import is_for, told_firing, told_resolved
 from streams.alerts.telling.model_alerts import ModelAlerts, Step
 from streams.alerts.telling.muting import Muting
-from streams.alerts.telling.stall import stall_state
+from streams.alerts.telling.redrive import REDRIVE, Standing, redriven, standing
+from streams.alerts.telling.rows import Entry
+from streams.alerts.telling.stall import STALLED, stall_state
 from streams.alerts.telling.state import ALERT, MUTE, PULSE, State, ms_of, state_of
-from streams.alerts.telling.told import Batch, Telling, ToldBook, batches_of
+from streams.alerts.telling.told import Batch, Kind, Telling, ToldBook, batches_of
 
 TICK_MS = 10_000
 """How often mutes by the wall clock are looked at, at most."""
@@ -41,15 +43,24 @@ class Address(NamedTuple):
     match: Match = ()
 
 
+_NO_RUNBOOKS: Mapping[str, str | None] = {}
+
+
 class Planner:
     """The fold. Not safe for several threads.
 
     `began_ms`: when telling began (wall clock), None where others told of this partition before. What was too old to
-    be told by then was not missed by anybody.
+    be told by then was not missed by anybody. `runbooks` are the addresses for what is told of no rule, by its name.
     """
 
-    def __init__(self, addresses: tuple[Address, ...], timing: Timing, began_ms: int | None = None) -> None:
-        self._addresses, self._timing = addresses, timing
+    def __init__(
+        self,
+        addresses: tuple[Address, ...],
+        timing: Timing,
+        began_ms: int | None = None,
+        runbooks: Mapping[str, str | None] = _NO_RUNBOOKS,
+    ) -> None:
+        self._addresses, self._timing, self._runbooks = addresses, timing, runbooks
         self._since_ms = 0 if began_ms is None else began_ms - timing.max_age_ms
         self._models: dict[str, ModelAlerts] = {}
         self._of_fingerprint: dict[str, str] = {}  # model
@@ -94,11 +105,29 @@ class Planner:
         """Whether the whole job stands still; `watermark` is the newest of all partitions. By the wall clock alone."""
         open_told = [self.told.get(a.name, fp) for a in self._addresses for fp in self.told.open_of("")]
         episode = max((told.episode for told in open_told if told is not None and not told.over), default=None)
-        state = stall_state(job, watermark, now_ms, self._timing.stall_ms, episode)
+        state = stall_state(job, watermark, now_ms, self._timing.stall_ms, episode, self._runbooks.get(STALLED))
         alerts = self._alerts(state)
         alerts.put(state, missable=False)
         alerts.end_step(Step(now_ms, now_ms))
         return self._plan(state.model, now_ms)
+
+    def redrive(self, letter: Entry, now_ms: int) -> list[Entry]:
+        """What is written instead of a dead letter that is to be sent again: see `telling/redrive.py`."""
+        return redriven(letter, lambda telling: self._standing(letter.batch, telling, now_ms), now_ms)
+
+    def _standing(self, batch: Batch, telling: Telling, now_ms: int) -> Standing:
+        if batch.receiver not in {address.name for address in self._addresses}:
+            return Standing.UNKNOWN
+        alerts = self._models.get(dict(telling.labels).get("model", ""), ModelAlerts())
+        state, told = alerts.states.get(telling.fingerprint), self.told.get(batch.receiver, telling.fingerprint)
+        if telling.rule == STALLED and state is None and telling.kind == Kind.FIRING:
+            return Standing.BEHIND  # nobody has looked yet whether the job stands still
+        how = standing(batch, telling, told, state, now_ms)
+        if how != Standing.TRUE or telling.kind != Kind.FIRING or state is None:
+            return how
+        if alerts.step is None or not self._is_live(alerts.step.settled_at, now_ms):
+            return Standing.BEHIND
+        return Standing.MUTED if state.muted or self._muting.covers(state, now_ms) else how
 
     # ------------------------------------------------------------------ folding
 
@@ -129,7 +158,7 @@ class Planner:
             yield row["model"]
         elif schema == MUTE:
             self._muting.put(key, row)
-        else:
+        elif schema != REDRIVE:
             self.passed_over += 1
 
     def _alerts(self, state: State) -> ModelAlerts:
@@ -185,10 +214,12 @@ class Planner:
     def _notices(self, address: Address, model: str, alerts: ModelAlerts, step: Step, now_ms: int) -> Iterator[Telling]:
         missed = [state for state in alerts.missed.values() if is_for(address.match, state)]
         missed = [state for state in missed if not self._was_told(address, state)]
-        found = [notices.missed(address.name, model, missed, alerts.missed_more, step)] if missed else []
+        book = self._runbooks.get(notices.MISSED_RULE)
+        found = [notices.missed(address.name, model, missed, alerts.missed_more, step, book)] if missed else []
         active = [alerts.states[fp] for fp in sorted(alerts.active) if is_for(address.match, alerts.states[fp])]
         endings = self._muting.ending(active, step.t, now_ms)
-        found += [notices.mute_ends(address.name, model, ending, step) for ending in endings]
+        book = self._runbooks.get(notices.MUTE_RULE)
+        found += [notices.mute_ends(address.name, model, ending, step, book) for ending in endings]
         yield from (telling for telling in found if not self.told.noticed(telling.id))
 
     def _was_told(self, address: Address, state: State) -> bool:

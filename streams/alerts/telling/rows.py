@@ -1,6 +1,7 @@
 """The rows of the log of tellings (`quality.telling.v1`), and back: what is to be sent, and what became of it.
 
-A row is an upsert by the batch's id: `due` before anything is sent, then `sent` or `dead`. So whoever reads the log
+A row is an upsert by the batch's id: `due` before anything is sent, then `sent` or `dead`;
+a dead one may be `due` again, or `withdrawn`. So whoever reads the log
 knows what was decided and what is still to be done.
 """
 
@@ -21,10 +22,11 @@ class Fate(StrEnum):
     DUE = "due"  # decided; it may have been sent
     SENT = "sent"  # the receiver acknowledged it
     DEAD = "dead"  # the receiver refused it, or too often did not take it
+    WITHDRAWN = "withdrawn"  # it was dead, and when it was asked for nothing of it was true any more
 
 
 class Entry(NamedTuple):
-    """A batch and what became of it. `finished_ms` is by the wall clock, 0 while it is due; `error` of a dead one."""
+    """A batch and what became of it. `finished_ms` is by the wall clock, 0 while due; `error`: why it was not sent."""
 
     batch: Batch
     fate: Fate = Fate.DUE

@@ -11,7 +11,9 @@ STALLED = "QualityPipelineStalled"
 """The name of the alert where others have their rule's."""
 
 
-def stall_state(job: str, watermark: int, now_ms: int, stall_ms: int, told_episode: int | None) -> State:
+def stall_state(
+    job: str, watermark: int, now_ms: int, stall_ms: int, told_episode: int | None, runbook: str | None
+) -> State:
     """The alert about a job whose newest step settled at `watermark`, ms. It fires while that is too long ago.
 
     `told_episode` is the one that somebody waits for the end of: a job that is behind and moves is still behind. It is
@@ -27,5 +29,6 @@ def stall_state(job: str, watermark: int, now_ms: int, stall_ms: int, told_episo
         Phase.FIRING.value if stalled else Phase.INACTIVE.value, Severity.PAGE.value, None,
         episode, episode + stall_ms, 0 if stalled else now_ms,
         summary=f"{job} stands still or is far behind: its newest step settled {behind_ms // 60_000} min ago",
+        runbook=runbook,
         evidence={"watermark": watermark, "behind_s": behind_ms // 1000},
     )  # fmt: skip

@@ -19,6 +19,7 @@ class AlertsConfig:
     rules: RuleSet
     file: str
     warnings: tuple[Problem, ...] = ()
+    runbook_base: str | None = None  # where runbooks are that are named
 
 
 class _Asked(NamedTuple):
@@ -39,4 +40,4 @@ def alerts_config(table: AlertsTable, file: str, lines: LineIndex, quality: Qual
         where = ("alerts", "rules")
         raise InvalidConfigError(file, [Problem(lines.line_of(where), Code.UNREADABLE, "alerts.rules", text)])
     loaded = load_rules(path, _Asked(quality))
-    return AlertsConfig(table.enabled, loaded.rules, loaded.file, loaded.warnings)
+    return AlertsConfig(table.enabled, loaded.rules, loaded.file, loaded.warnings, loaded.runbook_base)

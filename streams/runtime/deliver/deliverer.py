@@ -14,8 +14,6 @@ import threading
 import uuid
 from collections.abc import Sequence
 
-from prometheus_client import start_http_server
-
 from streams import __version__
 from streams.alerts.telling.planner import Address
 from streams.alerts.telling.rows import Entry, Fate
@@ -24,11 +22,16 @@ from streams.runtime.config.job import Config
 from streams.runtime.deliver.credentials import receiver_of
 from streams.runtime.deliver.mailbox import Mailbox, waiting_of
 from streams.runtime.deliver.mailbox import Timing as MailTiming
+from streams.runtime.deliver.others import Others
+from streams.runtime.deliver.pages import Pages, serve
 from streams.runtime.deliver.part import Part
 from streams.runtime.deliver.present import Present
-from streams.runtime.deliver.receivers.call import Resolved
+from streams.runtime.deliver.receivers.alertmanager import WATCHDOG
+from streams.runtime.deliver.receivers.call import Resolved, Watchdog
+from streams.runtime.deliver.runbooks import runbooks_of
 from streams.runtime.deliver.standstill import Standstill
 from streams.runtime.deliver.tellings_log import TellingsLog
+from streams.runtime.deliver.topics import Awaited, Found
 from streams.runtime.errors import UnavailableError
 from streams.runtime.kafka.client import Log, TopicPartitionKey
 from streams.runtime.kafka.source import Source
@@ -36,13 +39,15 @@ from streams.runtime.kafka.stage import LOG_LIMITS, Batch
 from streams.runtime.kafka.transactions import FencedError
 from streams.runtime.lifeline import Lifeline, reached
 from streams.runtime.logs import report
-from streams.runtime.telemetry import Level, Telemetry
+from streams.runtime.telemetry import Count, Level, Telemetry
+from streams.web.health import Health
 
 TICK_S = 0.5
 FENCED_PAUSE_S = 1.0
 MOST_AT_ONCE = 64  # batches and outcomes, before what they say is written
 LOOK_S = 10.0
 STOP_WITHIN_S = 12.0
+NO_RECEIVER = "this deliverer's configuration has no such receiver"
 
 _Outcome = tuple[int, Entry]
 
@@ -59,10 +64,11 @@ class Deliverer:
         self._addresses = tuple(Address(r.name, r.match) for r in receivers)
         deliver = config.deliver
         self._inbox: queue.SimpleQueue[Batch | _Outcome] = queue.SimpleQueue()
+        alive = Watchdog(config.name, runbooks_of(config)[WATCHDOG])
         mail = MailTiming(deliver.timeout_ms / 1000, deliver.resend_ms / 1000)
         self._mailboxes = {
             r.name: Mailbox(
-                config.name, r, receiver_of(r, deliver.resend_ms), Present(deliver.resolved_for_ms), mail,
+                alive, r, receiver_of(r, deliver.resend_ms), Present(deliver.resolved_for_ms), mail,
                 finished=lambda partition, entry: self._inbox.put((partition, entry)), fail=self.fail,
                 telemetry=self.telemetry, log=log,
             )
@@ -73,26 +79,34 @@ class Deliverer:
         self._stop, self._failed = threading.Event(), threading.Lock()
         self._looked_s = 0.0
         self._stall = Standstill(config)
+        self._awaited = Awaited(config, log)
+        self._source: Source | None = None
         self._lifeline = Lifeline(lambda: reached(config), monotonic_s)
 
     def run(self) -> int:
         """Tell until SIGTERM or SIGINT; the exit code. Raises StreamsError when it cannot start."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
-        self.start()
+        if self._config.deliver.http_port is not None:
+            pages = Pages(self.telemetry.registry, self._health)
+            serve(pages, self._config.deliver.http_host, self._config.deliver.http_port)
+        found = self._awaited.wait(self._stop)
+        if found is None:
+            self._log.info("stopped")
+            return 0
+        self._start(found)
         self._stop.wait()
         self.close()
         return 0
 
-    def start(self) -> None:
-        """Join the group and begin. Raises StreamsError when it cannot."""
+    def _start(self, found: Found) -> None:
+        """Join the group and begin."""
         config = self._config
         self._tellings = TellingsLog(
-            config, self._name, self._addresses, embedded=self._embedded, log=self._log
+            config, self._name, found, self._addresses, embedded=self._embedded, log=self._log
         )  # fmt: skip
-        if config.deliver.http_port is not None:
-            start_http_server(config.deliver.http_port, config.deliver.http_host, self.telemetry.registry)
-        self.source = Source(
+        self._others = Others(config.topic("alerts"), found.partitions, self._tellings.note, self._log)
+        self.source = self._source = Source(
             "deliver", [config.topic("alerts")], f"{config.name}-deliver", self, config.client,
             deliver=self._inbox.put, fail=self.fail, clock_ms=wall_ms, log=self._log, limits=LOG_LIMITS, at_end=True,
             read_committed=not self._embedded, protocol=config.group_protocol,
@@ -104,6 +118,13 @@ class Deliverer:
         self._thread.start()
         self.source.start()
         self._log.info("the deliverer runs", version=__version__, config=config.file, receivers=sorted(self._mailboxes))
+
+    def _health(self) -> tuple[Health, str]:
+        """How this deliverer is, and what it waits for."""
+        source, loaded = self._source, len(self._parts)
+        assigned = loaded + (len(source.loading()) if source is not None else 0)
+        joined = source is not None and source.stats.rebalances > 0
+        return Health(0.0, assigned, loaded, joined, draining=self._stop.is_set()), self._awaited.sentence
 
     def close(self) -> None:
         """Send nothing more, write what arrived, leave the group."""
@@ -193,7 +214,7 @@ class Deliverer:
         if not isinstance(item, Batch):
             part = self._parts.get(item[0])
             if part is not None:
-                part.outcomes.append(item[1])
+                part.finish(item[1])
             return
         with self.source.lock:
             part = self._parts.get(item.partition)
@@ -214,8 +235,14 @@ class Deliverer:
             if mailbox is not None:
                 mailbox.put(part.number, batch)
             else:
-                error = "there is no such receiver any more"
-                part.outcomes.append(Entry(batch, Fate.DEAD, 0, wall_ms(), error))
+                part.finish(Entry(batch, Fate.DEAD, 0, wall_ms(), NO_RECEIVER))
+                self.telemetry.count(
+                    Count.NOTIFICATIONS, len(batch.tellings), receiver=batch.receiver, outcome="dead"
+                )  # fmt: skip
+                self._log.warning(
+                    "a telling is a dead letter", receiver=batch.receiver, why=NO_RECEIVER, batch=batch.id,
+                    tellings=[telling.id for telling in batch.tellings],
+                )  # fmt: skip
 
     def _write(self, part: Part) -> None:
         """Write what was decided and what arrived, then send it."""
@@ -257,6 +284,7 @@ class Deliverer:
         if monotonic_s() - self._looked_s > LOOK_S:
             self._looked_s = monotonic_s()
             self._lifeline.look({"the source of alerts": True} if self.source.down else {})
+            self._others.look(self.source, {part.number for part in parts})
 
     def _drain(self) -> None:
         """The last turn: what arrived meanwhile is written, so that nobody is told it twice."""

@@ -19,7 +19,7 @@ from streams.alerts.telling.told import Batch
 from streams.runtime.clock import monotonic_s, wall_ms
 from streams.runtime.deliver.answers import Allowance, Meaning, asked_s, backoff_s, meaning_of
 from streams.runtime.deliver.present import Present
-from streams.runtime.deliver.receivers.call import Call, Receiver, Resolved
+from streams.runtime.deliver.receivers.call import Call, Receiver, Resolved, Watchdog
 from streams.runtime.kafka.client import Log
 from streams.runtime.telemetry import Count, Spread, Telemetry
 
@@ -66,7 +66,7 @@ class Mailbox:
 
     def __init__(
         self,
-        job: str,
+        watchdog: Watchdog,
         resolved: Resolved,
         receiver: Receiver,
         present: Present,
@@ -79,13 +79,8 @@ class Mailbox:
     ) -> None:
         """`finished` is called in the mailbox's thread with the partition and the entry."""
         self.name = resolved.name
-        self._job, self._resolved, self._receiver, self._present, self._timing = (
-            job,
-            resolved,
-            receiver,
-            present,
-            timing,
-        )
+        self._watchdog, self._resolved, self._receiver = watchdog, resolved, receiver
+        self._present, self._timing = present, timing
         self._finished, self._fail, self._telemetry, self._log = finished, fail, telemetry, log
         self._lanes: dict[tuple[int, Labels], _Lane] = {}
         self._changed = threading.Condition()
@@ -203,6 +198,8 @@ class Mailbox:
             if not lane.waiting:
                 del self._lanes[key]
             self._present.take(due.partition, entry)
+            if self._present.contradicts(due.partition, entry.batch):
+                self._resend_at_s = 0.0
         self._count("taken" if fate == Fate.SENT else "dead", due)
         if fate == Fate.DEAD:
             self._log.warning(
@@ -219,7 +216,7 @@ class Mailbox:
             active, over = self._present.at(now_ms)
         calls: list[Call] = [*self._receiver.present(active, over, now_ms)]
         if self.leads and self._resolved.watchdog:
-            calls += self._receiver.watchdog(self._job, now_ms)
+            calls += self._receiver.watchdog(self._watchdog, now_ms)
         for call in calls:
             answer = self._post(call)
             taken = answer.meaning == Meaning.TAKEN

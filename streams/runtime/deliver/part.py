@@ -5,21 +5,21 @@ crash at any moment either decides again what nobody was told, or sends again wh
 the partition's, so a deliverer that lost it cannot decide any more.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from confluent_kafka import Message
 
-from streams.alerts.telling.planner import Address, Planner, Timing
+from streams.alerts.telling.planner import Planner
+from streams.alerts.telling.redrive import REDRIVE, DeadLetters
 from streams.alerts.telling.rows import Entry, Fate, entry_of, entry_row
 from streams.alerts.telling.told import Batch
 from streams.runtime.config.job import Config
-from streams.runtime.errors import StateError, TopicError
+from streams.runtime.errors import StateError
 from streams.runtime.kafka.client import TopicPartitionKey
 from streams.runtime.kafka.partition_reader import PartitionReader
-from streams.runtime.kafka.topics import Topics
 from streams.runtime.kafka.transactions import Record, RoundProducer
 
 BROKEN = (KeyError, ValueError, TypeError)
@@ -40,6 +40,7 @@ class Part:
     finished: list[Entry] = field(default_factory=list)
     planned: list[Batch] = field(default_factory=list)  # decided and not written
     outcomes: list[Entry] = field(default_factory=list)  # of batches, not written
+    letters: DeadLetters = field(default_factory=DeadLetters)
     caught_up: bool = False
     ready: bool = True
 
@@ -54,7 +55,10 @@ class Part:
             offset = message.offset() or 0
             key, row = decoded(message)
             try:
-                self.planned += self.planner.take(key, row, now_ms())
+                if row is not None and row.get("schema") == REDRIVE:
+                    self._redrive(row, now_ms())
+                else:
+                    self.planned += self.planner.take(key, row, now_ms())
             except BROKEN as error:
                 raise broken(message, error) from error
             if self.hold is None and self.planner.misses(now_ms()):
@@ -69,6 +73,11 @@ class Part:
         if self.hold is not None and not self.planner.misses(now_ms):
             self.hold = None
 
+    def finish(self, entry: Entry) -> None:
+        """What became of a batch; to be written."""
+        self.outcomes.append(entry)
+        self.letters.note(entry)
+
     def records(self, topic: str) -> list[Record]:
         """The records of everything that is not written yet."""
         entries = [*(Entry(batch) for batch in self.planned), *self.outcomes]
@@ -77,30 +86,26 @@ class Part:
             for entry in entries
         ]
 
+    def _redrive(self, row: Mapping[str, Any], now_ms: int) -> None:
+        """A dead letter is asked for. One that is dead no more, or died anew since, is another one."""
+        letter = self.letters.asked(row)
+        for entry in self.planner.redrive(letter, now_ms) if letter is not None else ():
+            if entry.fate == Fate.DUE:
+                self.letters.note(entry)
+                self.planned.append(entry.batch)
+            else:
+                self.finish(entry)
+
     def written(self) -> list[Batch]:
         """Everything is written; the batches that may be sent now."""
         batches, self.planned, self.outcomes = self.planned, [], []
         return batches
 
 
-def look_at_topics(config: Config) -> tuple[str, int]:
-    """What positions belong to (the very topic of alerts), and its partitions. Raises TopicError where one is wrong."""
-    alerts, tellings = config.topic("alerts"), config.topic("tellings")
-    found = Topics(config.client, 15.0).describe([alerts, tellings])
-    missing = [name for name, state in found.items() if not state.exists]
-    if missing:
-        which = " and no topic ".join(missing)
-        raise TopicError(f"there is no topic {which}: has the job run under this name and prefix?")
-    if found[alerts].partitions != found[tellings].partitions:
-        raise TopicError(f"{alerts} and {tellings} differ in partitions; make {tellings} again with those of {alerts}")
-    return orjson.dumps({"alerts": found[alerts].topic_id}).decode(), found[alerts].partitions
-
-
 def read_back(
     config: Config,
     number: int,
-    addresses: tuple[Address, ...],
-    timing: Timing,
+    planner: Planner,
     producer: RoundProducer,
     committed: int | None,
     upto: int | None,
@@ -108,15 +113,15 @@ def read_back(
 ) -> Part:
     """A partition as it goes on: the present out of the alerts before the position, and what was told.
 
-    `committed` is the group's position, None before the first. With `upto` rows from there to it are decided on again:
-    they were read by this deliverer, which could not write what it had decided.
+    `planner` is a new one. `committed` is the group's position, None before the first. With `upto` rows from there to
+    it are decided on again: they were read by this deliverer, which could not write what it had decided.
     """
     alerts, tellings = (config.topic("alerts"), number), (config.topic("tellings"), number)
-    planner = Planner(addresses, timing, now_ms() if committed is None else None)
     part = Part(number, planner, producer)
     with PartitionReader(config.client, f"{config.name}-deliver-read") as reader:
         for entry in newest_entries(reader, tellings):
             planner.adopt(entry.batch)
+            part.letters.note(entry)
             if entry.fate == Fate.DUE:
                 part.due.append(entry.batch)
             else:

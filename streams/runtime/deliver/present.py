@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from streams.alerts.telling.rows import Entry, Fate
-from streams.alerts.telling.told import Kind, Telling
+from streams.alerts.telling.told import Batch, Kind, Telling
 
 
 class Present:
@@ -16,7 +16,7 @@ class Present:
 
     def take(self, partition: int, entry: Entry) -> None:
         """A batch that was sent, or given up: a receiver that was away for long is told of the present all the same."""
-        if entry.fate == Fate.DUE:
+        if entry.fate in {Fate.DUE, Fate.WITHDRAWN}:
             return
         for telling in entry.batch.tellings:
             key = (partition, telling.fingerprint)
@@ -28,6 +28,11 @@ class Present:
                     del self._active[key]
                 until_ms = entry.finished_ms + self._resolved_for_ms
                 self._over[*key, telling.episode] = telling, until_ms
+
+    def contradicts(self, partition: int, batch: Batch) -> bool:
+        """Whether a batch ended an old episode of what is active: who goes by labels believes now that it is over."""
+        ended = [telling for telling in batch.tellings if telling.kind == Kind.RESOLVED]
+        return any((partition, telling.fingerprint) in self._active for telling in ended)
 
     def forget(self, partition: int) -> None:
         """Another deliverer has this partition now."""

@@ -11,7 +11,7 @@ from streams.alerts.telling.told import Batch, Kind, Telling, batches_of
 from streams.runtime.deliver.credentials import receiver_of
 from streams.runtime.deliver.mailbox import Mailbox, Timing
 from streams.runtime.deliver.present import Present
-from streams.runtime.deliver.receivers.call import Resolved
+from streams.runtime.deliver.receivers.call import Resolved, Watchdog
 from streams.runtime.telemetry import Telemetry
 from tests.support.receiver import Answer, Got, LoopbackReceiver
 from tests.support.workers import Journal, wait_for
@@ -30,7 +30,7 @@ class Post:
         self.telemetry, self.journal = Telemetry(), Journal()
         resolved = Resolved("r", kind, hook.url, "a-key", rate=6_000, attempts=attempts)
         self.mailbox = Mailbox(
-            "job", resolved, receiver_of(resolved, 60_000), Present(60_000), Timing(timeout_s, 3_600),
+            Watchdog("job"), resolved, receiver_of(resolved, 60_000), Present(60_000), Timing(timeout_s, 3_600),
             finished=lambda _, entry: self.finished.put(entry), fail=self.failures.append, telemetry=self.telemetry,
             log=self.journal,
         )  # fmt: skip

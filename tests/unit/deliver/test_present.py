@@ -38,6 +38,20 @@ def test_what_is_not_finished_is_not_the_present() -> None:
     assert names(present) == ([], [])
 
 
+def test_what_is_withdrawn_is_not_the_present() -> None:
+    present = Present(1_000)
+    present.take(0, entry(telling("a"), fate=Fate.WITHDRAWN))
+    assert names(present) == ([], [])
+
+
+def test_the_end_of_an_old_episode_contradicts_a_newer_one_that_is_active() -> None:
+    present = Present(1_000)
+    present.take(0, entry(telling("a", episode=NOW)))
+    assert present.contradicts(0, entry(telling("a", Kind.RESOLVED, NOW - 1)).batch)
+    assert not present.contradicts(0, entry(telling("b", Kind.RESOLVED)).batch)
+    assert not present.contradicts(1, entry(telling("a", Kind.RESOLVED)).batch)
+
+
 def test_who_was_away_for_too_long_is_told_the_present_all_the_same() -> None:
     present = Present(1_000)
     present.take(0, entry(telling("a"), fate=Fate.DEAD))

@@ -10,7 +10,7 @@ import pytest
 from streams.alerts.telling.told import Batch, Kind, Reason, Telling, batches_of
 from streams.ledger.times import rfc3339
 from streams.runtime.deliver.credentials import receiver_of
-from streams.runtime.deliver.receivers.call import Call, Resolved
+from streams.runtime.deliver.receivers.call import Call, Resolved, Watchdog
 from streams.runtime.deliver.receivers.webhook import signature
 
 NOW = 1_767_225_600_000
@@ -144,4 +144,12 @@ def test_nothing_secret_is_in_what_is_shown(kind: Any) -> None:
 
 @pytest.mark.parametrize(("kind", "rings"), [("webhook", 1), ("alertmanager", 1), ("pagerduty", 0), ("slack", 0)])
 def test_who_has_a_watchdog(kind: Any, rings: int) -> None:
-    assert len(receiver_of(resolved(kind), RESEND_MS).watchdog("job", NOW)) == rings
+    assert len(receiver_of(resolved(kind), RESEND_MS).watchdog(Watchdog("job"), NOW)) == rings
+
+
+@pytest.mark.parametrize(("kind", "where"), [("webhook", "runbook"), ("alertmanager", "runbook_url")])
+def test_a_watchdog_says_where_its_runbook_is(kind: Any, where: str) -> None:
+    [call] = receiver_of(resolved(kind), RESEND_MS).watchdog(Watchdog("job", "https://books/Watchdog"), NOW)
+    body = orjson.loads(call.body)
+    about = body if kind == "webhook" else body[0]["annotations"]
+    assert about[where] == "https://books/Watchdog"

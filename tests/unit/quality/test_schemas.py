@@ -16,7 +16,7 @@ from tests.support.schemas import SCHEMAS, schema
 OURS = [*(name.split(".")[1] for name in NAMES.values()), "reject", "audit"]
 IDENTITY = schema("window")["required"][1 : schema("window")["required"].index("predictions")]
 """What says which window a row is of, and how far it is."""
-OF_ALERTS = ("alert", "alert_log", "alert_pulse", "mute", "gate", "telling")
+OF_ALERTS = ("alert", "alert_log", "alert_pulse", "mute", "gate", "telling", "redrive")
 """Tested with the alerts."""
 
 

@@ -13,7 +13,7 @@ import orjson
 from streams.alerts.rules.model import Severity
 from streams.alerts.telling.told import Batch, Kind, Telling
 from streams.ledger.times import rfc3339
-from streams.runtime.deliver.receivers.call import Call, Resolved
+from streams.runtime.deliver.receivers.call import Call, Resolved, Watchdog
 from streams.runtime.deliver.receivers.words import labels_of, sentence
 
 NOTICE_MS = 3_600_000
@@ -23,6 +23,7 @@ MOST_ALERTS = 500
 """Alerts of one request."""
 
 WATCHDOG = "QualityWatchdog"
+"""What the alert that always fires is called."""
 
 _PATH = "/api/v2/alerts"
 
@@ -47,11 +48,13 @@ class Alertmanager:
         """See Receiver."""
         return self._post([alert for telling in (*over, *active) for alert in self._alerts(telling, now_ms)])
 
-    def watchdog(self, job: str, now_ms: int) -> Sequence[Call]:
+    def watchdog(self, about: Watchdog, now_ms: int) -> Sequence[Call]:
         """See Receiver."""
-        labels = {"alertname": WATCHDOG, "severity": "none", "job": job}
-        about = {"summary": "always fires: when it stops, the deliverer or its way to you is broken"}
-        return self._post([_alert(labels, about, now_ms, self._until(now_ms))])
+        labels = {"alertname": WATCHDOG, "severity": "none", "job": about.job}
+        notes = {"summary": "always fires: when it stops, the deliverer or its way to you is broken"}
+        if about.runbook:
+            notes["runbook_url"] = about.runbook
+        return self._post([_alert(labels, notes, now_ms, self._until(now_ms))])
 
     def _alerts(self, telling: Telling, now_ms: int) -> list[dict[str, object]]:
         labels = {label_name(name): value for name, value in labels_of(telling).items()}

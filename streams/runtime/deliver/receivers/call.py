@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from streams.alerts.rules.model import Match
 from streams.alerts.telling.told import Batch, Telling
@@ -37,6 +37,13 @@ class Call:
     headers: Mapping[str, str] = field(repr=False, default_factory=dict)
 
 
+class Watchdog(NamedTuple):
+    """What always fires: of which job, and where its runbook is."""
+
+    job: str
+    runbook: str | None = None
+
+
 class Receiver(Protocol):
     """A kind of receiver: from tellings to requests."""
 
@@ -46,5 +53,5 @@ class Receiver(Protocol):
     def present(self, active: Sequence[Telling], over: Sequence[Telling], now_ms: int) -> Sequence[Call]:
         """The requests that repeat what is, for receivers that forget; told of as active, and lately as over."""
 
-    def watchdog(self, job: str, now_ms: int) -> Sequence[Call]:
+    def watchdog(self, about: Watchdog, now_ms: int) -> Sequence[Call]:
         """The requests that say that somebody is still here."""

@@ -6,7 +6,7 @@ import orjson
 
 from streams.alerts.telling.told import Batch, Kind, Reason, Telling
 from streams.ledger.times import rfc3339
-from streams.runtime.deliver.receivers.call import Call, Resolved
+from streams.runtime.deliver.receivers.call import Call, Resolved, Watchdog
 from streams.runtime.deliver.receivers.words import labels_of, sentence, where
 
 SEVERITIES = {"page": "critical", "ticket": "warning"}
@@ -27,7 +27,7 @@ class PagerDuty:
         """See Receiver. PagerDuty remembers."""
         return ()
 
-    def watchdog(self, job: str, now_ms: int) -> Sequence[Call]:  # noqa: ARG002
+    def watchdog(self, about: Watchdog, now_ms: int) -> Sequence[Call]:  # noqa: ARG002
         """See Receiver. An event that comes each minute would be an incident: PagerDuty has heartbeats elsewhere."""
         return ()
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import orjson
 
 from streams.alerts.telling.told import Batch, Telling
-from streams.runtime.deliver.receivers.call import Call, Resolved
+from streams.runtime.deliver.receivers.call import Call, Resolved, Watchdog
 from streams.runtime.deliver.receivers.words import sentence, title
 
 MOST_LINES = 20
@@ -42,7 +42,7 @@ class Slack:
         """See Receiver. A chat is not to be told again and again."""
         return ()
 
-    def watchdog(self, job: str, now_ms: int) -> Sequence[Call]:  # noqa: ARG002
+    def watchdog(self, about: Watchdog, now_ms: int) -> Sequence[Call]:  # noqa: ARG002
         """See Receiver. Nobody wants that in a chat."""
         return ()
 

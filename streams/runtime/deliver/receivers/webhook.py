@@ -15,7 +15,7 @@ from streams.alerts.instance import digest
 from streams.alerts.telling.rows import telling_row
 from streams.alerts.telling.told import Batch, Kind, Telling
 from streams.ledger.times import rfc3339
-from streams.runtime.deliver.receivers.call import Call, Resolved
+from streams.runtime.deliver.receivers.call import Call, Resolved, Watchdog
 from streams.runtime.deliver.receivers.words import sentence, title
 
 SIGNATURE, IDEMPOTENCY = "Streams-Signature", "Idempotency-Key"
@@ -56,9 +56,15 @@ class Webhook:
         """See Receiver. A webhook remembers."""
         return ()
 
-    def watchdog(self, job: str, now_ms: int) -> Sequence[Call]:
+    def watchdog(self, about: Watchdog, now_ms: int) -> Sequence[Call]:
         """See Receiver."""
-        body = {"schema": "quality.webhook.v1", "status": "watchdog", "job": job, "t": rfc3339(now_ms)}
+        body = {
+            "schema": "quality.webhook.v1",
+            "status": "watchdog",
+            "job": about.job,
+            "t": rfc3339(now_ms),
+            "runbook": about.runbook,
+        }
         return [self._call(orjson.dumps(body), digest(f"{self._receiver.name}|watchdog|{now_ms}"), now_ms)]
 
     def _call(self, body: bytes, key: str, now_ms: int) -> Call:

@@ -10,8 +10,10 @@ import pytest
 
 from streams.alerts.rows import mute_row
 from streams.alerts.rules.model import DAY, HOUR, MINUTE, Mute, Severity
+from streams.alerts.telling.notices import MISSED_RULE, MUTE_RULE
 from streams.alerts.telling.planner import TICK_MS, Address, Planner, Timing
 from streams.alerts.telling.rows import Entry, Fate, entry_of, entry_row
+from streams.alerts.telling.stall import STALLED
 from streams.alerts.telling.told import MOST_IN_BATCH, Batch, Kind, Telling
 from tests.support.receiver_rows import STEP, ModelRows, Row
 from tests.support.schemas import schema
@@ -20,8 +22,11 @@ T = 1_000 * HOUR
 TIMING = Timing(repeat_ms=4 * HOUR, max_age_ms=2 * HOUR)
 
 
+BOOKS = {name: f"https://books/{name}" for name in (STALLED, MISSED_RULE, MUTE_RULE)}
+
+
 def planner(*addresses: Address) -> Planner:
-    return Planner(addresses or (Address("all"),), TIMING)
+    return Planner(addresses or (Address("all"),), TIMING, runbooks=BOOKS)
 
 
 def tellings(batches: Iterable[Batch]) -> list[Telling]:
@@ -134,6 +139,7 @@ def test_what_began_and_ended_in_a_gap_is_one_notice() -> None:
     assert not fold.misses(T + 8 * DAY)  # of a model that never catches up
     [notice] = tellings(fold.take(*rows.pulse(T), T))
     assert (notice.kind, notice.reason, notice.severity) == (Kind.NOTICE, "catch_up", "ticket")
+    assert notice.runbook == BOOKS[MISSED_RULE]
     assert [member["labels"]["class"] for member in notice.members] == ["a", "b"]
     assert notice.summary == (
         "2 alerts of fraud began and ended while nobody was told, between 1970-02-11T13:00:00.000Z and "
@@ -183,6 +189,7 @@ def test_a_mute_that_ends_within_the_hour_over_an_alert_is_announced_once() -> N
     later = T + 40 * MINUTE
     [notice] = tellings(fold.take(*rows.pulse(later), later))
     assert (notice.reason, notice.members[0]["labels"]["class"]) == ("mute_ends", "a")
+    assert notice.runbook == BOOKS[MUTE_RULE]
     assert notice.summary == "mute reindex ends at 1970-02-11T17:30:00.000Z, with 1 active alert beneath"
     assert tellings(fold.take(*rows.pulse(later + STEP), later)) == []
 
@@ -197,6 +204,7 @@ def test_a_job_that_stands_still_is_told_with_an_id_of_its_last_watermark() -> N
         "QualityPipelineStalled", "page", T, same.dedup_key,
     )  # fmt: skip
     assert stall.id == same.id
+    assert stall.runbook == BOOKS[STALLED]
     assert tellings(first.watch("job", T + HOUR, T + 2 * HOUR)) == []  # behind, but it moves
     [over] = tellings(first.watch("job", T + 2 * HOUR, T + 2 * HOUR))
     assert (over.kind, over.episode, over.reason) == (Kind.RESOLVED, T, "recovered")
