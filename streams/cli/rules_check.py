@@ -41,7 +41,7 @@ def is_rules(path: Path, *, meant: bool) -> bool:
     except (OSError, ValueError, RecursionError):  # told by whoever reads it
         return meant or path.name.startswith("rules")
     if not document:
-        return meant
+        return meant or path.name.startswith("rules")
     return "schema" in document or any(isinstance(document.get(name), list) for name in LISTS)
 
 

@@ -1,8 +1,8 @@
 """`streams test`: are people told what they should be? Test cases of rules, driven through the fold of the job."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
@@ -10,7 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from streams.runtime.config.job import Config, environment, load
+from streams.runtime.config.problems import InvalidConfigError, printable
 from streams.runtime.errors import ConfigError
+
+if TYPE_CHECKING:
+    from streams.runtime.rules.cases import CaseTable
 
 
 def run_cases(
@@ -41,19 +45,18 @@ def run_cases(
     from streams.runtime.rules.cases import load_cases  # noqa: PLC0415
     from streams.runtime.rules.load import load_rules  # noqa: PLC0415
 
-    document = load_cases(file)
     job = None if config is None else load(config, environment())
+    try:
+        document = load_cases(file)
+    except InvalidConfigError as error:
+        _also_of_rules(error, rules, job)
+        raise
     asked = load_rules(_rules_of(file, rules, document.rules), job).rules
     known: dict[str, Sequence[object]] = {"slo": asked.slos, "rule": asked.rules, "rollup": asked.rollups}
+    if unfit := [sentence for case in document.case for sentence in _unfit(case, known, job)]:
+        raise ConfigError("\n".join(printable(f"{file}: {sentence}") for sentence in unfit))
     results: list[tuple[str, list[str]]] = []
     for case in document.case:
-        kind = next(kind for kind in known if getattr(case, kind) is not None)
-        names = sorted(str(getattr(one, "name", "")) for one in known[kind])
-        if case.asked not in names:
-            listed = ", ".join(names) or "none"
-            raise ConfigError(f'{file}: case "{case.name}": there is no {kind} "{case.asked}" (there are {listed}).')
-        if job is not None:
-            _check_dimensions(file, case.name, set(case.labels), job)
         quality = quality_of(case, asked) if job is None else job.quality
         results.append((case.name, differences(run_case(case, asked, quality), case.expect, case.asked)))
     failed = [name for name, found in results if found]
@@ -80,12 +83,29 @@ def _rules_of(file: Path, option: Path | None, named: str | None) -> Path:
     return beside
 
 
-def _check_dimensions(file: Path, case: str, labels: set[str], job: Config) -> None:
-    """Segments of a case are of dimensions that the job has."""
-    for name in sorted(labels):
+def _also_of_rules(error: InvalidConfigError, rules: Path | None, job: Config | None) -> None:
+    """Raise what is wrong with the rules together with what is wrong with the cases, where they are known."""
+    from streams.runtime.rules.load import load_rules  # noqa: PLC0415 -- slow to load
+
+    if rules is None:
+        return
+    try:
+        load_rules(rules, job)
+    except ConfigError as other:
+        raise ConfigError(f"{error}\n{other}") from None
+
+
+def _unfit(case: "CaseTable", known: Mapping[str, Sequence[object]], job: Config | None) -> Iterator[str]:
+    """Why a case cannot be asked: the rule is not there, or a dimension."""
+    kind = next(kind for kind in known if getattr(case, kind) is not None)
+    names = sorted(str(getattr(one, "name", "")) for one in known[kind])
+    if case.asked not in names:
+        listed = ", ".join(names) or "none"
+        yield f'case "{case.name}": there is no {kind} "{case.asked}" (there are {listed}).'
+    for name in sorted(case.labels):
         dimension = name.removeprefix("segment.")
-        if dimension != name and dimension not in job.dimensions:
-            raise ConfigError(f'{file}: case "{case}": "{dimension}" is not a dimension of {job.file}.')
+        if job is not None and dimension != name and dimension not in job.dimensions:
+            yield f'case "{case.name}": "{dimension}" is not a dimension of {job.file}.'
 
 
 def _show(console: Console, results: list[tuple[str, list[str]]]) -> None:

@@ -16,6 +16,9 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from streams.runtime.config.lines import KeyPath, LineIndex
 from streams.runtime.errors import ConfigError
 
+MOST_SHOWN = 200
+"""Problems that are written out; whoever asks for JSON has all."""
+
 
 class Code(StrEnum):
     """Every kind of problem a configuration can have."""
@@ -46,8 +49,8 @@ class Problem:
     text: str
 
     def written(self, file: str) -> str:
-        """The problem as one line."""
-        return f"{file}:{self.line}: {self.code} {self.key + ': ' if self.key else ''}{self.text}"
+        """The problem as one line, that does nothing to a terminal."""
+        return printable(f"{file}:{self.line}: {self.code} {self.key + ': ' if self.key else ''}{self.text}")
 
 
 class InvalidConfigError(ConfigError):
@@ -56,7 +59,21 @@ class InvalidConfigError(ConfigError):
     def __init__(self, file: str, problems: Sequence[Problem]) -> None:
         self.file = file
         self.problems = tuple(sorted(set(problems)))
-        super().__init__("\n".join(problem.written(file) for problem in self.problems))
+        lines = [problem.written(file) for problem in self.problems[:MOST_SHOWN]]
+        if (more := len(self.problems) - len(lines)) > 0:
+            lines.append(f"{file}: and {more:,} more problems. Mend these first.")
+        super().__init__("\n".join(lines))
+
+
+def printable(text: str) -> str:
+    r"""A text with escapes for what cannot be seen: ends of lines, colours, marks that turn the direction.
+
+    >>> print(printable("bell" + chr(7)), printable("modèle ✓"))
+    bell\x07 modèle ✓
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def problem(code: StrEnum, text: str, at: KeyPath = ()) -> PydanticCustomError:
@@ -71,7 +88,7 @@ def dotted(path: KeyPath) -> str:
         if isinstance(step, int):
             parts += f"[{step}]"
             continue
-        name = step if step.replace("_", "").replace("-", "").isalnum() else f'"{step}"'
+        name = cut(step) if step.replace("_", "").replace("-", "").isalnum() else f'"{cut(step)}"'
         parts += f".{name}" if parts else name
     return parts
 
@@ -101,7 +118,9 @@ _SHOWN_CHARACTERS = 60
 
 def translate(error: ErrorDetails, model: type[BaseModel], lines: LineIndex) -> Problem:
     """The problem behind one of pydantic's errors."""
-    path: KeyPath = tuple(step for step in error["loc"] if step != "[key]")  # pydantic's mark of a table's key
+    path: KeyPath = error["loc"]
+    if path and path[-1] == "[key]" and path not in lines.lines:  # pydantic's mark of a table's key
+        path = path[:-1]
     if path not in lines.lines and path[:-1] in lines.lines and isinstance(path[-1], int):
         path = path[:-1]  # one value that stands for a list of one
     context: dict[str, Any] = error.get("ctx", {})
@@ -110,7 +129,7 @@ def translate(error: ErrorDetails, model: type[BaseModel], lines: LineIndex) -> 
         path += tuple(context["at"])
         return Problem(lines.line_of(path), kind, dotted(path), context["text"])
     if kind == "extra_forbidden":
-        code, name = Code.UNKNOWN_KEY, str(path[-1])
+        code, name = Code.UNKNOWN_KEY, cut(str(path[-1]))
         text = f'unknown key "{name}".{closest(name, keys_at(model, path[:-1]))} Nothing is ever ignored.'
     elif kind == "missing":
         code, text = Code.MISSING_KEY, f'the key "{path[-1]}" is missing and has no default. Add it.'
@@ -123,7 +142,11 @@ def translate(error: ErrorDetails, model: type[BaseModel], lines: LineIndex) -> 
 
 def _shown(value: object) -> str:
     """A value of the file, cut to what fits in a line."""
-    text = repr(value)
+    return cut(str(value).lower() if isinstance(value, bool) else repr(value))
+
+
+def cut(text: str) -> str:
+    """A text of the file, cut to what fits in a line."""
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
 
 

@@ -1,17 +1,19 @@
 """Tests of rules as they stand in a file: counts in, and every telling that must come out of them, in order."""
 
 import re
-import tomllib
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainValidator, ValidationError, model_validator
 
 from streams.runtime.config.durations import parse_duration
-from streams.runtime.config.lines import index_lines
+from streams.runtime.config.lines import LineIndex, index_lines
 from streams.runtime.config.problems import InvalidConfigError, Problem, problem, translate
 from streams.runtime.config.table import Table
 from streams.runtime.rules.codes import OF_JOB, RuleCode
+from streams.runtime.rules.text import parse_toml, read_text
 from streams.runtime.rules.values import Events, Moment, SeverityName
 
 FIRST_STEP_MS = 1_767_571_200_000
@@ -159,44 +161,40 @@ class CasesDocument(Table):
 
 def load_cases(path: Path) -> CasesDocument:
     """The cases in a file. Raises `InvalidConfigError` with every problem."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        why = f"the file cannot be read: {error.strerror}. Name a TOML file of cases."
-        raise InvalidConfigError(str(path), [Problem(1, RuleCode.UNREADABLE, "", why)]) from None
-    except UnicodeDecodeError:
-        told = "not UTF-8, which TOML must be. Save the file as UTF-8."
-        raise InvalidConfigError(str(path), [Problem(1, RuleCode.SYNTAX, "", told)]) from None
-    return parse_cases(text, str(path))
+    return parse_cases(read_text(path, "a TOML file of cases"), str(path))
 
 
 def parse_cases(text: str, file: str) -> CasesDocument:
     """The cases in a TOML text. Raises `InvalidConfigError` with every problem."""
-    try:
-        raw: dict[str, Any] = tomllib.loads(text)
-    except ValueError as error:  # also of a number of thousands of digits
-        what, _, place = str(error).partition(" (at ")
-        number = place.removeprefix("line ").partition(",")[0]
-        told = f"not TOML: {what}. Nothing after it was read. Mend it first."
-        line = int(number) if number.isdigit() else text.count("\n") + 1
-        raise InvalidConfigError(file, [Problem(line, RuleCode.SYNTAX, "", told)]) from None
-    lines = index_lines(text)
+    raw, lines = parse_toml(text, file), index_lines(text)
     try:
         document = CasesDocument.model_validate(raw)
     except ValidationError as error:
         found = [translate(detail, CasesDocument, lines) for detail in error.errors(include_url=False)]
         problems = [Problem(p.line, OF_JOB.get(p.code, p.code), p.key, p.text) for p in found]
+        problems += [one for index, case in _right(raw.get("case")) for one in _beyond(index, case, lines)]
         raise InvalidConfigError(file, problems) from None
-    problems = []
-    for index, case in enumerate(document.case):
-        ranges = [*case.no_data, *case.silent, *case.mute, *(one.steps for one in case.revise)]
-        ends = [*(end for _, end in ranges), *case.restart_at, *(one.at for one in case.revise)]
-        if ends and max(ends) > case.steps:
-            told = f"step {max(ends)} is asked for, and the counts of the case are {case.steps} steps."
-            problems.append(Problem(lines.line_of(("case", index)), RuleCode.CONFLICT, f"case[{index}]", told))
-        if case.steps > MOST_STEPS:
-            told = f"{case.steps} steps, more than {MOST_STEPS}. Choose a larger step of the rules."
-            problems.append(Problem(lines.line_of(("case", index)), RuleCode.WRONG_VALUE, f"case[{index}]", told))
+    problems = [one for index, case in enumerate(document.case) for one in _beyond(index, case, lines)]
     if problems:
         raise InvalidConfigError(file, problems)
     return document
+
+
+def _right(cases: object) -> Iterator[tuple[int, CaseTable]]:
+    """Those of many cases that are right in themselves."""
+    for index, raw in enumerate(cases if isinstance(cases, list) else []):
+        with suppress(ValidationError):  # told with the whole file
+            yield index, CaseTable.model_validate(raw)
+
+
+def _beyond(index: int, case: CaseTable, lines: LineIndex) -> Iterator[Problem]:
+    """What is wrong with the number of steps of a case."""
+    ranges = [*case.no_data, *case.silent, *case.mute, *(one.steps for one in case.revise)]
+    ends = [*(end for _, end in ranges), *case.restart_at, *(one.at for one in case.revise)]
+    line = lines.line_of(("case", index))
+    if ends and max(ends) > case.steps:
+        told = f"step {max(ends)} is asked for, and the counts of the case are {case.steps} steps."
+        yield Problem(line, RuleCode.CONFLICT, f"case[{index}]", told)
+    if case.steps > MOST_STEPS:
+        told = f"{case.steps} steps, more than {MOST_STEPS}. Choose a larger step of the rules."
+        yield Problem(line, RuleCode.WRONG_VALUE, f"case[{index}]", told)

@@ -27,6 +27,7 @@ from streams.runtime.rules.rates import Rates
 from streams.runtime.rules.scope import Scope
 from streams.runtime.rules.sheet import Read, Sheet, read_sheet
 from streams.runtime.rules.slos import check_period, compile_slo
+from streams.runtime.rules.text import read_text
 from streams.runtime.rules.thresholds import compile_rule
 from streams.runtime.rules.warnings import warn
 
@@ -62,18 +63,7 @@ def load_rules(path: Path | None, job: Job | None = None, rates: Rates | None = 
     """
     if path is None:
         return _compiled(read_sheet(_default_text(), DEFAULT_RULES), job, rates, fits=True)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        text = f"the file cannot be read: {error.strerror or 'no reason is given'}. Name a TOML file."
-        raise InvalidConfigError(str(path), [Problem(1, RuleCode.UNREADABLE, "", text)]) from None
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        told = "not UTF-8, which TOML must be. Save the file as UTF-8."
-        raise InvalidConfigError(str(path), [Problem(line, RuleCode.SYNTAX, "", told)]) from None
-    return parse_rules(text, str(path), job, rates)
+    return parse_rules(read_text(path), str(path), job, rates)
 
 
 def parse_rules(text: str, file: str, job: Job | None = None, rates: Rates | None = None) -> Loaded:

@@ -100,11 +100,12 @@ class Scope:
             text = f'"{name}" is not a dimension of the job.{closest(name, known)} Declare it in predictions.segments.'
             self.tell(RuleCode.DIMENSION, path, text)
 
-    def classes(self, model: str, names: Iterable[str], path: KeyPath) -> None:
+    def classes(self, model: str, names: Sequence[str], path: KeyPath) -> None:
         """Classes that must be in the closed lists of the models that a pattern selects."""
-        for name in names:
+        catalogues = self.facts.catalogues(model) if names else []
+        for name in names if catalogues else ():
             missing: dict[tuple[str, ...], list[str]] = {}
-            for called, listed in self.facts.catalogues(model):
+            for called, listed in catalogues:
                 if name not in listed:
                     missing.setdefault(tuple(sorted(listed)), []).append(called)
             for listed, models in missing.items():

@@ -6,7 +6,6 @@ key is not asked (`knows`). A key of a named table is called by the name: `slo.r
 """
 
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -16,16 +15,16 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from streams.runtime.config.lines import KeyPath, LineIndex, index_lines
-from streams.runtime.config.problems import InvalidConfigError, Problem, dotted, keys_at, translate
+from streams.runtime.config.problems import Problem, dotted, keys_at, translate
 from streams.runtime.config.table import Table
 from streams.runtime.rules.codes import OF_JOB, RuleCode
 from streams.runtime.rules.stand_ins import place_of, stood_in
 from streams.runtime.rules.tables import LISTS, RulesDocument
+from streams.runtime.rules.text import parse_toml
 from streams.runtime.rules.values import MATCHED
 
 T = TypeVar("T", bound=Table)
 
-_DEEPEST = 50
 _ROUNDS = 5  # a validator may see a mistake only when another one is gone
 _INDEXED = re.compile(r"^(\w+)\[(\d+)\](?:\.tiers\[(\d+)\])?")
 
@@ -145,6 +144,8 @@ class Sheet:
                 continue  # told with the key that is misspelt
             found = translate({**detail, "loc": (*at, *detail["loc"])}, RulesDocument, self.lines)
             code = OF_JOB.get(found.code, found.code)
+            if place == ("schema",) and detail["type"] == "missing":
+                found = replace(found, text='the key "schema" is missing. Write schema = 1 above everything else.')
             line = self.lines.line_of((*at, *place))
             self.problems.append(replace(found, code=code, line=line, key=self._renamed(found.key)))
         for path in meant:
@@ -170,30 +171,7 @@ def _meant(raw: dict[str, Any], at: KeyPath, place: KeyPath) -> KeyPath | None:
 
 def read_sheet(text: str, file: str) -> Sheet:
     """The text as a document. Raises `InvalidConfigError` when it is not TOML: nothing else can be said then."""
-    raw: dict[str, Any] | None
-    try:
-        raw = tomllib.loads(text)
-    except ValueError as error:  # also of a number of thousands of digits
-        what, _, place = str(error).partition(" (at ")
-        number = place.removeprefix("line ").partition(",")[0]
-        line = int(number) if number.isdigit() else text.count("\n") + 1
-        told = f"not TOML: {what}. Nothing after it was read. Mend it first."
-        raise InvalidConfigError(file, [Problem(line, RuleCode.SYNTAX, "", told)]) from None
-    except RecursionError:
-        raw = None
-    if raw is None or _is_deep(raw):
-        told = "not TOML that can be read: it is nested too deep. Nothing was read. Mend it first."
-        raise InvalidConfigError(file, [Problem(1, RuleCode.SYNTAX, "", told)])
-    return Sheet(file, raw, index_lines(text))
-
-
-def _is_deep(raw: dict[str, Any]) -> bool:
-    """Whether tables and lists are in each other deeper than any that means something; keys with dots can be so."""
-    level: list[Any] = [raw]
-    for _ in range(_DEEPEST):
-        inner = [one for node in level for one in (node.values() if isinstance(node, dict) else node)]
-        level = [one for one in inner if isinstance(one, dict | list)]
-    return bool(level)
+    return Sheet(file, parse_toml(text, file), index_lines(text))
 
 
 def _at(table: object, key: str, index: int) -> object:
