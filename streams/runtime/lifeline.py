@@ -5,6 +5,10 @@ every address it had, and never connects again (librdkafka issue 5301, open in 2
 on. So what waits for a broker is watched: while it waits, a new client asks whether there is one. If there is, and it
 still waits a minute later, only a new process helps, and the worker ends: what it kept is in its logs.
 
+A source may wait without knowing it: the group gave its partitions to others while the broker was silent, and it never
+hears of the group again. So one that has been without a word of its group is watched like one without a broker. Not
+with the protocol `consumer`: there the group has no word for a member that gets no partitions.
+
 A client also waits where a partition has no leader, or too few replicas in sync to be written to. A new process would
 wait for the same, so a client is blamed only while every partition of the job has its leader and all replicas in sync.
 """
@@ -67,21 +71,28 @@ class Lifeline:
                 )
 
 
-async def watch(
-    config: Config, sources: Sequence[Source], producers: Sequence[Producer], rounds_since_s: Mapping[int, float]
-) -> None:
-    """Look again and again at everything of a worker that waits for brokers; `rounds_since_s` are being written."""
+async def watch(config: Config, waiting: Callable[[], Mapping[str, object]]) -> None:
+    """Look again and again at everything of a worker that waits for brokers, as `Lifeline.look` takes it."""
     lifeline = Lifeline(lambda: reached(config), monotonic_s)
     while True:
         await asyncio.sleep(LOOK_S)
-        waiting: dict[str, object] = {
-            f"the source of {name}": True for name, source in zip(SOURCES, sources, strict=True) if source.down
-        }
-        for name, producer in zip(PRODUCERS, producers, strict=True):
-            if producer.outstanding:
-                waiting[f"the producer of {name}"] = producer.records
-        waiting |= {f"a round of tallies partition {p}": since_s for p, since_s in dict(rounds_since_s).items()}
-        await asyncio.to_thread(lifeline.look, waiting)
+        await asyncio.to_thread(lifeline.look, waiting())
+
+
+def waiting_of(
+    config: Config, sources: Sequence[Source], producers: Sequence[Producer], rounds_since_s: Mapping[int, float]
+) -> dict[str, object]:
+    """What of a worker waits for brokers at this moment; `rounds_since_s` are being written."""
+    has_word = config.group_protocol == "classic"
+    waiting: dict[str, object] = {
+        f"the source of {name}": source.stats.rebalances
+        for name, source in zip(SOURCES, sources, strict=True)
+        if source.down or (has_word and source.stats.away)
+    }
+    for name, producer in zip(PRODUCERS, producers, strict=True):
+        if producer.outstanding:
+            waiting[f"the producer of {name}"] = producer.records
+    return waiting | {f"a round of tallies partition {p}": since_s for p, since_s in dict(rounds_since_s).items()}
 
 
 def reached(config: Config) -> bool:

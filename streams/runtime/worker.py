@@ -12,6 +12,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import cast
 
 from streams import __version__
@@ -28,7 +29,7 @@ from streams.runtime.kafka.producer import Producer
 from streams.runtime.kafka.source import Source
 from streams.runtime.kafka.stage import LOG_LIMITS, Batch
 from streams.runtime.kafka.transactions import RoundProducer, round_producer
-from streams.runtime.lifeline import watch
+from streams.runtime.lifeline import waiting_of, watch
 from streams.runtime.logs import logger, report
 from streams.runtime.pin import ensure_pinned
 from streams.runtime.quality_memory import QualityMemory
@@ -101,12 +102,13 @@ class Worker:
         self._checkpoints.writer.start()
         for source in self._sources:
             source.start()
-        made, writing = (self._ledger, self._tallies, self._rows, self._states), self._judge.writing_since_s
+        made = (self._ledger, self._tallies, self._rows, self._states)
+        waiting = partial(waiting_of, self.config, self._sources, made, self._judge.writing_since_s)
         self._tasks = [
             asyncio.create_task(self._guarded(self._ticks)),
             asyncio.create_task(self._guarded(self._flushes)),
             asyncio.create_task(self._guarded(self._look_at_topics)),
-            asyncio.create_task(self._guarded(lambda: watch(self.config, self._sources, made, writing))),
+            asyncio.create_task(self._guarded(lambda: watch(self.config, waiting))),
         ]
         self._log.info(
             "the worker runs", version=__version__, config=self.config.file, hash=self.config.config_hash,

@@ -27,6 +27,16 @@ def test_a_static_member_that_restarts_quickly_moves_nothing(cluster: RealCluste
         worker.check()
 
 
+def test_a_member_that_gets_no_partitions_has_the_word_of_its_group(cluster: RealCluster) -> None:
+    topic, group, store = new_name("t"), new_name("g"), Store()
+    cluster.create_topic(topic, 1)
+    workers = [Worker(cluster, [topic], group, store) for _ in range(2)]
+    wait_for(lambda: not any(worker.source.stats.away for worker in workers), "both are members")
+    assert sum(len(worker.source.assigned() + worker.source.loading()) for worker in workers) <= 1
+    for worker in workers:
+        worker.stop()
+
+
 def test_the_newer_group_protocol_reads_everything_once(cluster: RealCluster) -> None:
     topic, group, store = new_name("t"), new_name("g"), Store()
     cluster.create_topic(topic, 4)

@@ -43,8 +43,9 @@ class Membership:
         )  # fmt: skip
 
     def assigned(self, consumer: Consumer, tps: list[TopicPartition]) -> None:
-        """The group gives partitions."""
+        """The group gives partitions; with the protocol `classic` also when it gives none."""
         self._stats.rebalances += 1
+        self._stats.away = False
         now = []
         for tp in tps:
             key = (tp.topic, tp.partition)
@@ -65,6 +66,7 @@ class Membership:
 
     def lost(self, consumer: Consumer, tps: list[TopicPartition]) -> None:
         """The group has given these to others already."""
+        self._stats.away = True
         self._give_up(consumer, tps, lost=True)
 
     def finish_loads(self) -> None:

@@ -129,6 +129,7 @@ class Stats:
     batches: int = 0
     rows: int = 0
     rebalances: int = 0
+    away: bool = True  # no word of the group since the start, or since it gave our partitions to others
     restarts: int = 0  # partitions read again from their position
     paused: int = 0  # times everything was paused because the stage was full
     held: int = 0  # times one partition was paused so that the others have their turn

@@ -1,6 +1,8 @@
 """A client that lost its brokers for good ends the worker; a broker that is away does not."""
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from confluent_kafka import KafkaError
@@ -11,8 +13,12 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # public, but 
     TopicMetadata,
 )
 
+from streams.runtime.config.job import Config
 from streams.runtime.errors import UnavailableError
-from streams.runtime.lifeline import PATIENCE_S, Lifeline, whole
+from streams.runtime.kafka.producer import Producer
+from streams.runtime.kafka.source import Source
+from streams.runtime.kafka.stage import Stats
+from streams.runtime.lifeline import PATIENCE_S, Lifeline, waiting_of, whole
 
 
 @dataclass
@@ -63,6 +69,35 @@ def test_an_outage_in_between_begins_the_wait_anew() -> None:
     world.look_for(10, {"a": True})
     world.is_up = True
     world.look_for(PATIENCE_S, {"a": True})
+
+
+def source(*, down: bool = False, away: bool = False) -> Source:
+    """As much of a source as is looked at."""
+    return cast("Source", SimpleNamespace(down=down, stats=Stats(rebalances=3, away=away)))
+
+
+def producer(outstanding: int = 0) -> Producer:
+    return cast("Producer", SimpleNamespace(outstanding=outstanding, records=17))
+
+
+def test_what_waits_for_brokers_is_named_with_how_far_it_has_come() -> None:
+    config, idle = cast("Config", SimpleNamespace(group_protocol="classic")), [producer() for _ in range(4)]
+    well = [source() for _ in range(3)]
+    assert waiting_of(config, well, idle, {}) == {}
+    waits = waiting_of(config, [source(down=True), *well[1:]], [*idle[:1], producer(5), *idle[2:]], {2: 12.5})
+    assert waits == {
+        "the source of intake": 3,
+        "the producer of the tallies": 17,
+        "a round of tallies partition 2": 12.5,
+    }
+
+
+@pytest.mark.parametrize(("protocol", "waits"), [("classic", {"the source of judge": 3}), ("consumer", {})])
+def test_a_source_without_a_word_of_its_group_waits_where_the_group_would_have_one(
+    protocol: str, waits: dict[str, object]
+) -> None:
+    config = cast("Config", SimpleNamespace(group_protocol=protocol))
+    assert waiting_of(config, [source(), source(), source(away=True)], [producer() for _ in range(4)], {}) == waits
 
 
 def cluster(leader: int, isrs: list[int], *, brokers: int = 3) -> ClusterMetadata:
