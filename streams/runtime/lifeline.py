@@ -83,16 +83,20 @@ def waiting_of(
     config: Config, sources: Sequence[Source], producers: Sequence[Producer], rounds_since_s: Mapping[int, float]
 ) -> dict[str, object]:
     """What of a worker waits for brokers at this moment; `rounds_since_s` are being written."""
-    has_word = config.group_protocol == "classic"
     waiting: dict[str, object] = {
         f"the source of {name}": source.stats.rebalances
         for name, source in zip(SOURCES, sources, strict=True)
-        if source.down or (has_word and source.stats.away)
+        if waits(config, source)
     }
     for name, producer in zip(PRODUCERS, producers, strict=True):
         if producer.outstanding:
             waiting[f"the producer of {name}"] = producer.records
     return waiting | {f"a round of tallies partition {p}": since_s for p, since_s in dict(rounds_since_s).items()}
+
+
+def waits(config: Config, source: Source) -> bool:
+    """Whether a source waits for a broker, or for a word of its group."""
+    return source.down or (source.stats.away and config.group_protocol == "classic")
 
 
 def reached(config: Config) -> bool:
