@@ -37,7 +37,7 @@ from tests.support.real_kafka import free_ports
 from tests.support.topic_rows import Row, newest, read_topic
 from tests.support.workers import wait_for
 
-DEADLINE_S = 90.0
+DEADLINE_S = 240.0
 STOP_S = 15.0
 """A worker that is asked to stop has gone within this."""
 
@@ -101,7 +101,7 @@ class WorkerProcess:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_S)
 
-    def wait(self, deadline_s: float = 60.0) -> int:
+    def wait(self, deadline_s: float = DEADLINE_S) -> int:
         """Wait until it ends by itself; its exit code."""
         self.wanted = False
         return self.process.wait(deadline_s)

@@ -12,7 +12,7 @@ from streams.runtime.kafka.source import Source
 from streams.runtime.kafka.stage import Batch, Limits
 from tests.support.clusters import Cluster
 
-DEADLINE_S = 40.0
+DEADLINE_S = 120.0
 SESSION_MS = 3_000  # the embedded broker keeps a member that left until its session ends
 
 

@@ -21,7 +21,7 @@ from tests.system.test_job import check_order
 pytestmark = pytest.mark.system
 
 WORKERS, KILLS = 3, 6
-DEADLINE_S = 150.0
+DEADLINE_S = 240.0
 
 
 def sizes(logs: LogSet) -> str:
