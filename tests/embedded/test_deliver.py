@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from streams.runtime.kafka.embedded import EmbeddedBroker
+from tests.support.clusters import EmbeddedCluster
 from tests.support.deliver_bench import SECRET, Bench, now
 from tests.support.real_kafka import free_ports
 from tests.support.receiver import LoopbackReceiver
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.embedded
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     with EmbeddedBroker() as broker, LoopbackReceiver() as hook:
-        made = Bench(tmp_path, broker, hook)
+        made = Bench(tmp_path, EmbeddedCluster(broker), hook)
         made.make_topics()
         try:
             yield made

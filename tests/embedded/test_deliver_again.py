@@ -15,6 +15,7 @@ from streams.runtime.deliver.dead_letters import ask_again, dead_letters
 from streams.runtime.deliver.topics import Awaited, Found, look_at_topics
 from streams.runtime.errors import TopicError
 from streams.runtime.kafka.embedded import EmbeddedBroker
+from tests.support.clusters import EmbeddedCluster
 from tests.support.deliver_bench import Bench, now
 from tests.support.real_kafka import free_ports
 from tests.support.receiver import LoopbackReceiver
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.embedded
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     with EmbeddedBroker() as broker, LoopbackReceiver() as hook:
-        made = Bench(tmp_path, broker, hook)
+        made = Bench(tmp_path, EmbeddedCluster(broker), hook)
         try:
             yield made
         finally:

@@ -1,4 +1,4 @@
-"""`streams deliver` as a process, beside the embedded broker and a receiver on loopback."""
+"""`streams deliver` as a process, beside a broker and a receiver on loopback."""
 
 import os
 import signal
@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from streams.runtime.config.job import Config, load
-from streams.runtime.kafka.embedded import EmbeddedBroker
 from streams.runtime.topic_plans import own_plans
+from tests.support.clusters import Cluster, RealCluster
 from tests.support.receiver import LoopbackReceiver
 from tests.support.receiver_rows import STEP, write
 from tests.support.topic_rows import newest, read_topic
@@ -26,9 +26,9 @@ def now() -> int:
 class Deliverer:
     """`streams deliver` as a process of its own."""
 
-    def __init__(self, config: Path, env: Mapping[str, str], log: Path) -> None:
+    def __init__(self, config: Path, env: Mapping[str, str], log: Path, *options: str) -> None:
         self.log_file = log
-        command = [sys.executable, "-m", "streams.cli.main", "deliver", "-c", str(config), "--embedded"]
+        command = [sys.executable, "-m", "streams.cli.main", "deliver", "-c", str(config), *options]
         with log.open("ab") as out:
             self.process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **env})
 
@@ -49,13 +49,14 @@ class Deliverer:
 class Bench:
     """A job on a broker, a receiver, and deliverers that are gone after `close`."""
 
-    def __init__(self, folder: Path, broker: EmbeddedBroker, hook: LoopbackReceiver) -> None:
+    def __init__(self, folder: Path, broker: Cluster, hook: LoopbackReceiver, name: str = "told") -> None:
         self.folder, self.broker, self.hook = folder, broker, hook
+        self._options = () if isinstance(broker, RealCluster) else ("--embedded",)
         self.file = folder / "job.toml"
         self.file.write_text(f"""
-name = "told"
+name = "{name}"
 [kafka]
-bootstrap = "{broker.bootstrap}"
+bootstrap = "{broker.client["bootstrap.servers"]}"
 [ledger]
 partitions = 2
 tallies_partitions = 2
@@ -81,14 +82,14 @@ rate = 6000
         self.file.write_text(self.file.read_text().replace(before, after))
 
     def make_topics(self) -> None:
-        """What a worker does at its first start."""
-        for plan in own_plans(self.config):
-            self.broker.create_topic(plan.name, plan.partitions)
+        """What a worker does at its first start, as far as a deliverer needs it."""
+        plans = {plan.name: plan for plan in own_plans(self.config)}
+        for name in (self.config.topic("alerts"), self.config.topic("tellings")):
+            self.broker.create_topic(name, plans[name].partitions, dict(plans[name].config))
 
     def deliver(self, file: Path | None = None) -> Deliverer:
-        started = Deliverer(
-            file or self.file, {"HOOK_KEY": SECRET}, self.folder / f"deliver-{len(self.deliverers)}.log"
-        )
+        log = self.folder / f"deliver-{len(self.deliverers)}.log"
+        started = Deliverer(file or self.file, {"HOOK_KEY": SECRET}, log, *self._options)
         self.deliverers.append(started)
         return started
 
