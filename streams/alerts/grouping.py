@@ -64,6 +64,7 @@ def judge_rollup(rollup: Rollup, group: Group, classes: int) -> Judgement:
     holds = _holds(rollup.when, {"firing_classes": float(len(names)), "firing_share": share})
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     evidence = {
+        "of": rollup.of,
         "firing_classes": len(names),
         "firing_share": share if classes else None,
         "classes": classes,

@@ -56,6 +56,7 @@ def test_its_evidence_names_the_classes() -> None:
     judgement = judged(3, 10)
     assert judgement.severity is Severity.PAGE
     assert judgement.evidence == {
+        "of": "recall",
         "firing_classes": 3,
         "firing_share": 0.3,
         "classes": 10,
