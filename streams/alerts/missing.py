@@ -4,8 +4,11 @@ Two questions, kept apart. *Can a window be judged?* (`is_ready`) asks for label
 lacks none, the rule that looks at it has nothing to say, and the night is no alarm. *Is something broken?*
 (`judge_missing`) is an alert of its own, about labels and about silence. It never resolves another one.
 
-Labels are complete relative to what is usual for the version when its steps settle, so a topic that only ever gets
-60 % of its labels is complete at 60 %. Without a day of history nothing is usual yet, and what there is counts.
+Labels are complete relative to what is usual for the version when its steps settle, in the same hours of the days
+before (`evidence/usual.py`): a topic that only ever gets 60 % of its labels is complete at 60 %, and one that gets
+them by the next morning is complete in the evening with few. Both questions are answered by one rule: labels are
+missing where there are fewer than `ready` times the usual share of them, and fewer than chance explains on the worst
+day that is still like the others. Without history nothing is usual yet, and what there is counts.
 """
 
 from typing import NamedTuple
@@ -19,7 +22,7 @@ from streams.alerts.rules.model import DAY, HOUR, NoData
 from streams.alerts.verdict import Evidence, Judgement, Policy, Verdict
 
 ALPHA = 1e-3
-"""Fewer labels than usual are a lack only where chance explains them worse than this."""
+"""Fewer labels than usual are a lack only where chance explains them worse than this, even on the worst usual day."""
 
 USUAL_SHARE = 0.9
 """Silence is unusual where so large a share of equally long stretches had predictions."""
@@ -50,10 +53,10 @@ def no_data_name(rule: str) -> str:
 def is_ready(found: Completeness, ready: float) -> bool:
     """Whether a window can be judged: its labelled share is not below `ready` times the usual one.
 
-    True without predictions, where nothing is usual yet, and where chance explains the lack (binomial tail above
-    0.001, so that a handful of predictions is not called incomplete for one label).
+    True without predictions, where nothing is usual yet, and where the lack is explained by chance on a day with the
+    `least` share (binomial tail above 0.001, so that a handful of predictions is not called incomplete for one label).
     """
-    return not _lacks(found, ready) or _tail(found) > ALPHA
+    return not _is_less(found, ready) or _tail(found) > ALPHA
 
 
 def silence(hour_starts: Ints, t: int, for_ms: int, others_last_ms: int = 0) -> Silence:
@@ -90,19 +93,21 @@ def judge_missing(
     `found` is over the last `no_data.for_ms`, `newest` the predictions of the newest step. BREACH: silent for
     `for_ms` where that is unusual, at once; or too few labels, lasting for `for_ms`. CLEAR: predictions with as many
     labels as usual, or replaced: a version that was taken out of service misses nothing. HOLD: no predictions for a
-    shorter time or where that is usual, too few labels by chance.
+    shorter time or where that is usual, too few labels by chance or on a day that is still like others.
 
-    `fired` is the `fired_evidence` of the alert while it is active: what was usual then still is, so that labels that
-    never come back do not come to be usual, which would end the alert after a week.
+    `fired` is the `fired_evidence` of the alert while it is active. Hours of an alert about labels are not learnt from
+    (`broken_since`), so after a week nothing is known of what is usual; then what was so when it fired still is, and
+    labels that never come back do not end the alert.
     """
-    before = (fired or {}).get("usual_completeness")
-    if isinstance(before, int | float):
-        found = found._replace(usual=max(float(before), found.usual or 0.0))
+    if found.usual is None:
+        then = fired or {}
+        found = found._replace(usual=_number(then, "usual_completeness"), least=_number(then, "least_completeness"))
     evidence: Evidence = {
         "predictions": found.predictions,
         "labelled": found.labelled,
         "completeness": found.labelled / found.predictions if found.predictions else None,
         "usual_completeness": found.usual,
+        "least_completeness": found.least,
         "ready": ready,
         "silent_s": quiet.silent_ms // 1000,
         "usual_share_of_hours": quiet.usual,
@@ -115,7 +120,7 @@ def judge_missing(
     if quiet.silent_ms >= no_data.for_ms and quiet.usual is not None and quiet.usual >= USUAL_SHARE:
         evidence["missing"] = "predictions"
         return Judgement(Verdict.BREACH, policy, no_data.severity, None, newest, evidence)
-    if _lacks(found, ready):
+    if _is_less(found, ready):
         evidence["p_value"] = p = _tail(found)
         if p > ALPHA:
             return Judgement(Verdict.HOLD, policy, evidence=evidence)
@@ -126,13 +131,26 @@ def judge_missing(
     return Judgement(verdict, policy, None, None, newest, evidence)
 
 
-def _lacks(found: Completeness, ready: float) -> bool:
+def broken_since(fired: Evidence, episode: int, for_ms: int) -> int | None:
+    """Since when the labels of an active alert are not as usual, ms; None where it is not about labels.
+
+    Its first breach was at the end of a window of `for_ms`, anywhere in which they may have begun to fail.
+    """
+    return episode - for_ms if fired.get("missing") == "labels" else None
+
+
+def _is_less(found: Completeness, ready: float) -> bool:
     if not found.predictions or found.usual is None:
         return False
     return found.labelled < ready * found.usual * found.predictions
 
 
 def _tail(found: Completeness) -> float:
-    """The chance of so few labels or fewer if they came as usual. `usual` must be known."""
-    usual = min(1.0, found.usual or 0.0)
-    return float(bdtr(found.labelled, found.predictions, usual))
+    """The chance of so few labels or fewer if they came as on the worst usual day. `usual` must be known."""
+    least = found.usual if found.least is None else found.least
+    return float(bdtr(found.labelled, found.predictions, min(1.0, least or 0.0)))
+
+
+def _number(evidence: Evidence, name: str) -> float | None:
+    value = evidence.get(name)
+    return float(value) if isinstance(value, int | float) else None

@@ -65,26 +65,70 @@ def test_every_sum_is_that_of_the_steps_inside(history: list[tuple[str, int, int
         assert ring.periods[24 * HOUR][:6, OF_CLASS].tolist() == expected
 
 
-def test_completeness_is_that_of_the_week_before_the_window_and_unknown_under_a_day() -> None:
+def test_completeness_is_that_of_the_days_before_the_window_and_unknown_under_a_day() -> None:
     ring = Ring(WINDOWS, 8, 0)
     series = Series("m", "1", None, ["a", "b"], ring)
     delta = np.zeros((8, COLUMNS), np.int64)
     delta[0, OF_CLASS], delta[0, SUPPORT] = 10, 6
     seen = []
-    for n in range(1, 101):
-        if n > 98:
+    for n in range(1, 201):
+        if n > 198:
             delta[0, SUPPORT] = 1
         ring.add(n * STEP, delta)
         ring.step()
         seen.append(series.completeness(HOUR))
     assert seen[40].usual is None  # after 20 hours
-    assert seen[60] == (20, 12, 0.6)
-    assert seen[-1] == (20, 2, 0.6)
+    assert seen[60] == (20, 12, 0.6, 0.75 * 0.6), "all hours, as long as there are less than three days"
+    assert seen[150] == (20, 12, 0.6, None)
+    assert series.usual_share() == (198 * 6 + 2) / 2000
+    assert seen[-1][:3] == (20, 2, 0.6)
+    assert 0.3 < (seen[-1].least or 0) < 0.6
     late = np.zeros((8, COLUMNS), np.int64)
     late[0, SUPPORT] = 5
     ring.add(ring.t, late)
-    assert series.completeness(HOUR) == (20, 2, 0.6), "what comes later was not there when the step settled"
+    assert series.completeness(HOUR) == seen[-1], "what comes later was not there when the step settled"
     assert int(series.pooled(HOUR).support[0]) == 7, "and counts from now on"
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.integers(0, 1 << 32),
+    st.lists(st.integers(0, 180), max_size=4),
+    st.lists(st.tuples(st.integers(0, 180), st.integers(0, 30)), max_size=3),
+)
+def test_what_is_usual_is_the_same_after_a_restart_and_without_what_was_unlearnt(
+    seed: int, restarts: list[int], unlearnt: list[tuple[int, int]]
+) -> None:
+    chance = np.random.default_rng(seed)
+    steps = zip(chance.integers(0, 40, 180).tolist(), chance.random(180).tolist(), strict=True)
+    lived = Series("m", "1", None, ["a"], Ring(WINDOWS, 8, 0))
+    again = Series("m", "1", None, ["a"], Ring(WINDOWS, 8, 0))
+    hours: dict[int, list[int]] = {}
+    for at, (n, share) in enumerate(steps):
+        t = (at + 1) * STEP
+        delta = np.zeros((8, COLUMNS), np.int64)
+        delta[0, OF_CLASS], delta[0, SUPPORT] = n, int(share * n)
+        for when, back in unlearnt:
+            if when == at:
+                lived.unlearn(t - STEP - back * HOUR)
+                again.unlearn(t - STEP - back * HOUR)
+                hours = {h: counts for h, counts in hours.items() if h < (t - STEP - back * HOUR) // HOUR * HOUR}
+        if at in restarts:
+            again.ring = Ring.load(WINDOWS, 8, again.ring.dump())
+        for series in (lived, again) if n else ():
+            series.ring.add(t, delta)
+        lived.ring.step()
+        again.ring.step()
+        hours[(t - STEP) // HOUR * HOUR] = [
+            a + b for a, b in zip(hours.get((t - STEP) // HOUR * HOUR, [0, 0]), (n, int(share * n)), strict=True)
+        ]
+        for window in WINDOWS.steps:
+            assert lived.completeness(window) == again.completeness(window)
+        kept = {h: (a, b) for h, (a, b) in hours.items() if a and h > (t - STEP) // HOUR * HOUR - WEEK_MS}
+        assert lived.ring.settled_hours == kept
+        assert (lived.ring.week.predictions, lived.ring.week.labelled) == tuple(
+            sum(counts[i] for counts in kept.values()) for i in (0, 1)
+        )
 
 
 def test_what_is_older_than_the_hours_that_are_kept_is_forgotten() -> None:

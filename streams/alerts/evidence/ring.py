@@ -66,13 +66,15 @@ class Ring:
         self.hours: dict[int, Ints] = {}  # by start
         self.settled = {w: Coverage() for w in windows.steps}  # as each step was when it settled
         self.week = Coverage()
+        self.settled_hours: dict[
+            int, tuple[int, int]
+        ] = {}  # of the week, by start, as they settled; not what is unlearnt
         self.settled_at = NO_TIME  # the end of the last step with predictions
         self._capacity = capacity
         self._steps_since = self._hours_since = NO_TIME  # the same of steps, and of hours, that were let go
         self._steps: dict[int, NDArray[np.int32]] = {}  # by end
         self._excluded: set[int] = set()  # ends of steps that do not count
         self._settled: dict[int, tuple[int, int]] = {}
-        self._settled_hours: dict[int, Coverage] = {}
 
     @property
     def empty(self) -> bool:
@@ -94,10 +96,13 @@ class Ring:
         """The ends of the steps behind `t` that have counts already."""
         return [end for end in self._steps if end > self.t]
 
-    @property
-    def settled_hours(self) -> int:
-        """In how many hours of the last week something had settled."""
-        return len(self._settled_hours)
+    def unlearn(self, from_ms: int) -> bool:
+        """Forget what had settled in the hours from a time on, since it was not as usual; whether there was any."""
+        gone = [start for start in self.settled_hours if start >= from_ms]
+        for start in gone:
+            predictions, labelled = self.settled_hours.pop(start)
+            self.week.add(-predictions, -labelled)
+        return bool(gone)
 
     def newest(self) -> Ints | None:
         """The step that ends at `t`; None where it has no counts."""
@@ -138,7 +143,7 @@ class Ring:
         for window, total in self.sums.items():
             if end > max(self.t - window, self._steps_since):
                 np.add(total, delta, out=total)
-        hour, now = self._hour(end), self._hour(self.t)
+        hour, now = self.hour(end), self.hour(self.t)
         if hour <= self._hours_since:
             return
         if hour > now - self.windows.hours_ms:
@@ -150,7 +155,7 @@ class Ring:
     def step(self, *, excluded: bool = False) -> None:
         """Move on by one step. An `excluded` one and all corrections of it count in no sum; its labels are complete."""
         before, self.t = self.t, self.t + self.windows.step_ms
-        if self._hour(before) != self._hour(self.t):
+        if self.hour(before) != self.hour(self.t):
             self._turn_hour()
         entering = self._steps.get(self.t)
         if entering is not None:
@@ -169,7 +174,7 @@ class Ring:
         if entering is not None:
             for total in (*self.sums.values(), *self.periods.values()):
                 np.add(total, entering, out=total)
-            self._add_to_hour(self._hour(self.t), entering)
+            self._add_to_hour(self.hour(self.t), entering)
         self._steps.pop(self.t - self.windows.steps_ms, None)
         self._settled.pop(self.t - self.windows.steps_ms, None)
 
@@ -183,13 +188,13 @@ class Ring:
             "hours": [[start, hour.tobytes()] for start, hour in self.hours.items()],
             "excluded": sorted(self._excluded),
             "settled": [[end, *pair] for end, pair in self._settled.items()],
-            "settled_hours": [[start, c.predictions, c.labelled] for start, c in self._settled_hours.items()],
+            "settled_hours": [[start, *pair] for start, pair in self.settled_hours.items()],
         }
 
     def rewindowed(self, windows: Windows) -> "Ring":
         """A ring of other windows of the same steps from what is kept; of what was let go nothing counts any more."""
         steps_since = max(self._steps_since, self.t - self.windows.steps_ms)
-        hours_since = max(self._hours_since, self._hour(self.t) - self.windows.hours_ms)
+        hours_since = max(self._hours_since, self.hour(self.t) - self.windows.hours_ms)
         since = [self.since, steps_since, hours_since]
         return Ring.load(windows, self._capacity, {**self.dump(), "since": since})
 
@@ -203,11 +208,15 @@ class Ring:
         ring._steps = {end: self._steps[end] for end in self.ahead}
         return ring
 
+    def hour(self, end: int) -> int:
+        """The start of the hour in which the step that ends at a time begins."""
+        return NO_TIME if end == NO_TIME else (end - self.windows.step_ms) // HOUR * HOUR
+
     @classmethod
     def load(cls, windows: Windows, capacity: int, state: Mapping[str, Any]) -> "Ring":
         """A ring of other or the same windows from what `dump` gave. Raises ValueError when it is damaged."""
         ring = cls(windows, capacity, int(state["t"]))
-        oldest_step, oldest_hour = ring.t - windows.steps_ms, ring._hour(ring.t) - windows.hours_ms
+        oldest_step, oldest_hour = ring.t - windows.steps_ms, ring.hour(ring.t) - windows.hours_ms
         ring.since, ring._steps_since, ring._hours_since = state["since"]
         for end, data in state["steps"]:
             if end > oldest_step:
@@ -218,8 +227,8 @@ class Ring:
         ring.settled_at = state["settled_at"]
         ring._excluded = set(state["excluded"])
         ring._settled = {end: (n, labelled) for end, n, labelled in state["settled"] if end > oldest_step}
-        week = [one for one in state["settled_hours"] if one[0] > ring._hour(ring.t) - WEEK_MS]
-        ring._settled_hours = {start: Coverage(n, labelled) for start, n, labelled in week}
+        week = [one for one in state["settled_hours"] if one[0] > ring.hour(ring.t) - WEEK_MS]
+        ring.settled_hours = {start: (n, labelled) for start, n, labelled in week}
         ring._add_up()
         return ring
 
@@ -230,33 +239,31 @@ class Ring:
             for end in inside:
                 if end in self._settled:
                     self.settled[window].add(*self._settled[end])
-        now = self._hour(self.t)
+        now = self.hour(self.t)
         for period, total in self.periods.items():
             _sum_into(total, (hour for start, hour in self.hours.items() if start > now - period))
-        for coverage in self._settled_hours.values():
-            self.week.add(coverage.predictions, coverage.labelled)
+        for predictions, labelled in self.settled_hours.values():
+            self.week.add(predictions, labelled)
 
     def _turn_hour(self) -> None:
-        now = self._hour(self.t)
+        now = self.hour(self.t)
         for period, total in self.periods.items():
             leaving = self.hours.get(now - period)
             if leaving is not None:
                 np.subtract(total, leaving, out=total)
         self.hours.pop(now - self.windows.hours_ms, None)
         self._excluded = {end for end in self._excluded if end > now - self.windows.hours_ms}
-        gone = self._settled_hours.pop(now - WEEK_MS, None)
-        if gone is not None:
-            self.week.add(-gone.predictions, -gone.labelled)
+        predictions, labelled = self.settled_hours.pop(now - WEEK_MS, (0, 0))
+        self.week.add(-predictions, -labelled)
 
     def _settle(self, predictions: int, labelled: int) -> None:
         self._settled[self.t] = predictions, labelled
         self.settled_at = self.t
         for coverage in (*self.settled.values(), self.week):
             coverage.add(predictions, labelled)
-        hour = self._hour(self.t)
-        if hour not in self._settled_hours:
-            self._settled_hours[hour] = Coverage()
-        self._settled_hours[hour].add(predictions, labelled)
+        hour = self.hour(self.t)
+        before = self.settled_hours.get(hour, (0, 0))
+        self.settled_hours[hour] = before[0] + predictions, before[1] + labelled
 
     def _add_to_hour(self, start: int, delta: NDArray[np.int32] | Ints) -> None:
         hour = self.hours.get(start)
@@ -265,10 +272,6 @@ class Ring:
         hour += delta
         if not hour.any():
             del self.hours[start]
-
-    def _hour(self, end: int) -> int:
-        """The start of the hour in which the step that ends at a time begins."""
-        return NO_TIME if end == NO_TIME else (end - self.windows.step_ms) // HOUR * HOUR
 
 
 def _sum_into(total: Ints, parts: Iterable[NDArray[np.int32] | Ints]) -> None:

@@ -5,9 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from streams.alerts.evidence.ring import HITS, OF_CLASS, PREDICTED, SUPPORT, Ints, Ring
-
-SEEN_HOURS = 24
-"""Before the labels of so many hours have settled nobody knows how complete they usually are."""
+from streams.alerts.evidence.usual import SEEN_HOURS, Past
+from streams.alerts.rules.model import HOUR
 
 
 class Counts(NamedTuple):
@@ -42,12 +41,15 @@ class Hours(NamedTuple):
 class Completeness(NamedTuple):
     """How many predictions had a label when their steps settled; `usual` is the share of them that usually have.
 
-    `usual` is None where it is not known: less than a day of predictions before the window.
+    `least` is the smallest share that is still like other days; `evidence/usual.py` has both. `usual` is None where it
+    is not known: fewer than 3 days with predictions in these hours, and less than a day of hours before the window.
+    `least` is None there, without predictions, and where no fewer labels are there than usual.
     """
 
     predictions: int
     labelled: int
     usual: float | None
+    least: float | None = None
 
 
 class Series:
@@ -62,6 +64,8 @@ class Series:
         self.began_ms = ring.t  # the step before it was first counted
         self.first_ms = 0  # end of the first step with predictions, 0 before it
         self.last_ms = 0  # end of the last one that was judged
+        self._past: dict[int, Past] = {}  # by window; of the hour and the ring behind it, since it is read off them
+        self._past_of: tuple[Ring, int] | None = None
 
     @property
     def t(self) -> int:
@@ -95,12 +99,36 @@ class Series:
         return Hours(np.array(starts, np.int64), *columns)
 
     def completeness(self, window_ms: int) -> Completeness:
-        """The labels of a window as its steps settled, and what is usual in the week before it."""
-        inside, week = self.ring.settled[window_ms], self.ring.week
-        before = week.predictions - inside.predictions
-        hours = self.ring.settled_hours - window_ms // 3_600_000
-        usual = (week.labelled - inside.labelled) / before if before > 0 and hours >= SEEN_HOURS else None
-        return Completeness(inside.predictions, inside.labelled, usual)
+        """The labels of a window as its steps settled, and what is usual in the same hours of the days before it."""
+        inside = self.ring.settled[window_ms]
+        share = inside.labelled / inside.predictions if inside.predictions else None
+        usual = self._before(window_ms).usual(self.t, share)
+        return Completeness(inside.predictions, inside.labelled, usual.share, usual.least)
+
+    def usual_share(self) -> float | None:
+        """The share of the predictions of the last week that had a label when their step settled, all hours together.
+
+        None with less than 24 hours that had predictions.
+        """
+        week = self.ring.week
+        known = week.predictions and len(self.ring.settled_hours) >= SEEN_HOURS
+        return week.labelled / week.predictions if known else None
+
+    def unlearn(self, from_ms: int) -> None:
+        """Labels were broken since a time: its hours and all later ones do not say what is usual."""
+        if self.ring.unlearn(from_ms // HOUR * HOUR):
+            self._past_of = None
+
+    def _before(self, window_ms: int) -> Past:
+        """What the hours before a window say of it: the same while the hour lasts."""
+        ring, last = self.ring, self.ring.hour(self.t)
+        if self._past_of is None or self._past_of[0] is not ring or self._past_of[1] != last:
+            self._past, self._past_of = {}, (ring, last)
+        past = self._past.get(window_ms)
+        first = ring.hour(self.t - window_ms + ring.windows.step_ms)
+        if past is None or past.first != first:
+            past = self._past[window_ms] = Past(ring.settled_hours, first, last, window_ms)
+        return past
 
     def _counts(self, table: Ints) -> Counts:
         k = len(self.classes)

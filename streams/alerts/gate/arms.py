@@ -30,9 +30,6 @@ from streams.ledger.times import rfc3339
 KEPT_MS = 28 * DAY
 """How far back the hours of a series go."""
 
-USUAL_WINDOW_MS = HOUR
-"""The window of `Series.completeness` that a gate asks for; it must be registered."""
-
 POLICY = Policy(for_ms=0, keep_firing_ms=0)
 """A failed gate is an alert at once: the test has waited long enough."""
 
@@ -177,9 +174,9 @@ def _kept(series: Series, t: int) -> tuple[list[str], Hours]:
 
 
 def _usual(own: Series, base: Series) -> float | None:
-    """The share of predictions that usually have a label when their step settles: as the baseline knows it."""
+    """The share of predictions that usually have a label when their step settles; as the baseline knows it."""
     for series in (base, own):
-        usual = series.completeness(USUAL_WINDOW_MS).usual
+        usual = series.usual_share()
         if usual is not None:
             return usual
     return None

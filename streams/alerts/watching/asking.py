@@ -6,8 +6,8 @@ from typing import Any
 from streams.alerts.drift_rules import Watched, concerns, drift_labels, judge_drift
 from streams.alerts.evidence.book import ModelBook, SeriesKey
 from streams.alerts.evidence.series import Series
-from streams.alerts.instance import Ending, Phase, labels_of
-from streams.alerts.missing import Silence, is_ready, judge_missing, no_data_name, silence
+from streams.alerts.instance import ACTIVE, Ending, Phase, labels_of
+from streams.alerts.missing import Silence, broken_since, is_ready, judge_missing, no_data_name, silence
 from streams.alerts.rules.model import DAY, Rule, Slo, selects
 from streams.alerts.thresholds.metrics import STEP_METRICS
 from streams.alerts.watching.budgets import BudgetWatch
@@ -47,6 +47,7 @@ class Asking:
         """
         for gone in [key for key in self._budgets if key[1] not in self._book.series]:
             del self._budgets[gone]
+        self._unlearn()
         asked = {slo.name for slo in self._asked.slos}
         for idle in [key for key in self._kept if key[0] not in asked or key[1] not in self._book.series]:
             del self._kept[idle]
@@ -130,6 +131,20 @@ class Asking:
         newest = series.newest().predictions
         fired = None if known is None or known.phase is Phase.INACTIVE else known.fired_evidence
         yield Said("no_data", name, labels, judge_missing(no_data, rule.ready, found, quiet, newest, fired), rule.about)
+
+    def _unlearn(self) -> None:
+        """What settled while an alert says that labels are missing does not come to be usual, whoever asks."""
+        for rule in self._asked.carrying:
+            if rule.no_data is None:
+                continue
+            for labels, known in sorted(self._roster.of(no_data_name(rule.name)).items()):
+                if known.phase not in ACTIVE:
+                    continue
+                since = broken_since(known.fired_evidence, known.episode, rule.no_data.for_ms)
+                version = dict(labels)["version"]
+                for series in self._book.series.values():
+                    if since is not None and series.version == version:
+                        series.unlearn(since)
 
     def _silence(self, series: Series, for_ms: int) -> Silence:
         if series.t - series.last_ms < for_ms:

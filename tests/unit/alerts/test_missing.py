@@ -11,13 +11,14 @@ from streams.alerts.missing import (
     ALPHA,
     Ints,
     Silence,
+    broken_since,
     is_ready,
     judge_missing,
     no_data_name,
     silence,
 )
 from streams.alerts.rules.model import DAY, HOUR, MINUTE, NoData, Severity
-from streams.alerts.verdict import Verdict
+from streams.alerts.verdict import Evidence, Verdict
 
 T = 20_000 * DAY
 TALKS = Silence(0, 1.0)
@@ -59,6 +60,29 @@ def test_it_is_ready_as_the_definition_says(predictions: int, share: float, usua
     p = float(binom.cdf(labelled, predictions, usual))
     if abs(p - ALPHA) > 1e-9:
         assert is_ready(Completeness(predictions, labelled, usual), 0.9) is not (lacks and p <= ALPHA)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 2000), st.floats(0, 1), st.floats(0.01, 1), st.floats(0, 1), st.floats(0.1, 1))
+def test_who_may_judge_and_who_is_told_agree(
+    predictions: int, share: float, usual: float, worst: float, ready: float
+) -> None:
+    found = Completeness(predictions, int(share * predictions), usual, worst * usual)
+    verdict = judge_missing(NO_DATA, ready, found, TALKS, 7).verdict
+    assert is_ready(found, ready) is (verdict is not Verdict.BREACH)
+    p = float(binom.cdf(found.labelled, predictions, worst * usual))
+    if abs(p - ALPHA) > 1e-9:
+        lacks = found.labelled < ready * usual * predictions
+        expected = Verdict.CLEAR if not lacks else Verdict.BREACH if p <= ALPHA else Verdict.HOLD
+        assert verdict is expected
+
+
+def test_a_day_that_is_like_others_lacks_nothing_and_is_not_well_either() -> None:
+    found = Completeness(1000, 500, 0.8, 0.48)
+    assert is_ready(found, 0.9)
+    assert judged(found)[0] is Verdict.HOLD
+    assert judged(found._replace(labelled=400)) == (Verdict.BREACH, "labels", 2 * HOUR)
+    assert judged(found._replace(labelled=730))[0] is Verdict.CLEAR
 
 
 def judged(found: Completeness, quiet: Silence = TALKS) -> tuple[Verdict, object, int]:
@@ -135,15 +159,30 @@ def test_nothing_is_usual_for_a_stretch_that_is_longer_than_what_is_known() -> N
 
 
 def test_labels_that_stay_away_do_not_come_to_be_usual() -> None:
-    now = Completeness(1000, 0, 0.0)
+    now = Completeness(1000, 500, None)
     assert judge_missing(NO_DATA, 0.9, now, TALKS, 7).verdict is Verdict.CLEAR
-    for usual in (0.0, 0.95, None):
-        judgement = judge_missing(NO_DATA, 0.9, now._replace(usual=usual), TALKS, 7, {"usual_completeness": 0.9})
-        assert judgement.verdict is Verdict.BREACH
-        assert judgement.evidence["usual_completeness"] == max(0.9, usual or 0)
-    well = judge_missing(NO_DATA, 0.9, Completeness(1000, 850, 0.1), TALKS, 7, {"usual_completeness": 0.9})
-    assert well.verdict is Verdict.CLEAR
+    fired: Evidence = {"usual_completeness": 0.9, "least_completeness": 0.7}
+    judgement = judge_missing(NO_DATA, 0.9, now, TALKS, 7, fired)
+    assert judgement.verdict is Verdict.BREACH
+    assert judgement.evidence["usual_completeness"] == 0.9
+    assert judgement.evidence["least_completeness"] == 0.7
+    assert judge_missing(NO_DATA, 0.9, now._replace(labelled=720), TALKS, 7, fired).verdict is Verdict.HOLD
+    assert judge_missing(NO_DATA, 0.9, now._replace(labelled=820), TALKS, 7, fired).verdict is Verdict.CLEAR
+    before: Evidence = {"usual_completeness": 0.9}  # of an alert that fired before there was a least share
+    assert judge_missing(NO_DATA, 0.9, now, TALKS, 7, before).verdict is Verdict.BREACH
     assert judge_missing(NO_DATA, 0.9, now, TALKS, 7, {"usual_completeness": None}).verdict is Verdict.CLEAR
+
+
+def test_what_is_known_of_the_hours_goes_before_what_was_usual_when_it_fired() -> None:
+    fired: Evidence = {"usual_completeness": 0.9, "least_completeness": 0.8}
+    evening = Completeness(1000, 380, 0.4, 0.3)
+    assert judge_missing(NO_DATA, 0.9, evening, TALKS, 7, fired).verdict is Verdict.CLEAR
+
+
+def test_labels_are_broken_from_the_begin_of_the_window_of_the_first_breach() -> None:
+    assert broken_since({"missing": "labels"}, T, 2 * HOUR) == T - 2 * HOUR
+    assert broken_since({"missing": "predictions"}, T, 2 * HOUR) is None
+    assert broken_since({}, T, 2 * HOUR) is None
 
 
 def test_a_version_that_was_replaced_is_not_missed() -> None:
