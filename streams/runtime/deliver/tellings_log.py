@@ -8,7 +8,7 @@ from streams.alerts.telling.rows import Fate
 from streams.alerts.telling.told import Batch
 from streams.runtime.clock import wall_ms
 from streams.runtime.config.job import Config
-from streams.runtime.deliver.note import note_of, read_note
+from streams.runtime.deliver.note import difference, note_of, read_note
 from streams.runtime.deliver.part import Part, read_back
 from streams.runtime.deliver.runbooks import runbooks_of
 from streams.runtime.deliver.topics import Found
@@ -53,6 +53,12 @@ class TellingsLog:
         offset = committed[0] if committed is not None and known else None
         planner = Planner(self._addresses, self._timing, wall_ms() if offset is None else None, self._runbooks)
         part = read_back(self._config, number, planner, producer, offset, upto, wall_ms)
+        differs = difference(self.note, before) if before is not None else None
+        if differs is not None:
+            self._log.info(
+                "the deliverer before told other receivers; who is new is told of what is active",
+                partition=number, only_before=differs.only_there, only_now=differs.only_here,
+            )  # fmt: skip
         if before != self.note:
             part.kept = -1  # whom this deliverer tells is to be known at once
         return part
