@@ -12,6 +12,7 @@ from streams.alerts.rules.model import HOUR, Comparison, Condition, Rule, select
 from streams.alerts.thresholds.judge import RuleStep, judge_rule
 from streams.alerts.thresholds.metrics import BASELINE_MS, OF_CLASS, Measured, events, measure
 from streams.alerts.thresholds.settled import measure_settled
+from streams.alerts.verdict import Verdict
 from streams.alerts.watching.said import Said, identity
 from streams.alerts.watching.wanted import segment_of
 from streams.quality.counts.counted import Counted
@@ -98,7 +99,9 @@ def _said(
     one = known.get(labels)
     if step.verdict[c] == BREACH or (one is not None and one.phase is not Phase.INACTIVE):
         judgement = step.judgement(c)
-        evidence = {"metric": rule.metric, **judgement.evidence}
+        # without a number, and without a breach for want of events, it says nothing: the numbers of before stay
+        says = judgement.evidence["value"] is not None or judgement.verdict is Verdict.BREACH
+        evidence = {"metric": rule.metric, **judgement.evidence} if says else {}
         yield Said("threshold", rule.name, labels, judgement._replace(evidence=evidence), rule.about, lasts_ms=lasts_ms)
 
 

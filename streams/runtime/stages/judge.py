@@ -35,8 +35,8 @@ from streams.runtime.topology import Topology
 FENCED_FOR_S = 60.0
 """Rows refused for this long although the partition is ours: another job writes under our name."""
 
-TURN_S = 0.02
-"""How long the fold works before heartbeats, pages and the other stages have their turn."""
+TURN_S = 0.2
+"""How long the fold works before heartbeats, pages and the other stages have their turn: about as long as theirs."""
 
 MAX_RECORDS = 10_000
 """Rows of one transaction: it must be over long before the broker's patience with it is."""
