@@ -12,7 +12,15 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from streams.runtime.clock import monotonic_s
 from streams.runtime.errors import TopicError, UnavailableError
 from streams.runtime.kafka.bounds import bounds_of
-from streams.runtime.kafka.client import COMMON, PARTITION_EOF, UNKNOWN_TOPIC, TopicPartitionKey, error_of, verdict
+from streams.runtime.kafka.client import (
+    COMMON,
+    PARTITION_EOF,
+    UNKNOWN_TOPIC,
+    Patience,
+    TopicPartitionKey,
+    error_of,
+    verdict,
+)
 
 PATIENCE_S = 15.0
 """How long a broker may be silent before UnavailableError."""
@@ -30,7 +38,7 @@ class PartitionReader:
 
     def __init__(self, client: Mapping[str, Any], name: str, patience_s: float = PATIENCE_S) -> None:
         """`name` is the group's, as the broker demands one; it is never joined."""
-        self._patience_s = patience_s
+        self._patience_s, self._unknown = patience_s, Patience()
         self._consumer = Consumer({
             **COMMON, **client, "group.id": name, "enable.auto.commit": False, "auto.offset.reset": "earliest",
             "enable.partition.eof": True, "isolation.level": "read_committed",
@@ -40,7 +48,7 @@ class PartitionReader:
 
     def bounds(self, tp: TopicPartitionKey) -> tuple[int, int]:
         """The offset of the first record still there, and the one after the last."""
-        until_s = monotonic_s() + self._patience_s
+        until_s = self._begin(tp)
         while True:
             try:
                 return bounds_of(self._consumer, tp, self._patience_s)
@@ -51,7 +59,7 @@ class PartitionReader:
     def records(self, tp: TopicPartitionKey, begin: int) -> Iterator[Message]:
         """The records from an offset (or the first one still there after it) to the present end."""
         self._consumer.assign([TopicPartition(*tp, begin)])
-        until_s = monotonic_s() + self._patience_s
+        until_s = self._begin(tp)
         while True:
             messages = self._consumer.consume(_BATCH, _WAIT_S)
             if not messages and monotonic_s() > until_s:
@@ -78,15 +86,27 @@ class PartitionReader:
     ) -> None:
         self.close()
 
+    def _begin(self, tp: TopicPartitionKey) -> float:
+        """A new question: until when a broker may be silent."""
+        self._unknown.over(tp)
+        return monotonic_s() + self._patience_s
+
     def _wait_or_raise(self, error: KafkaError, tp: TopicPartitionKey, until_s: float) -> None:
-        """Raise what waiting cannot heal, or does not: a broker that just started does not know its topics yet."""
+        """Raise what waiting cannot heal, or does not.
+
+        A broker that has just started does not know its topics yet, so how long one is unknown counts from when it
+        was first said, and not from when the broker went.
+        """
         doing = f"reading {tp[0]}[{tp[1]}]"
         final = verdict(error, doing)
         if final is not None:
             raise final
-        if monotonic_s() > until_s:
-            if error.code() in UNKNOWN_TOPIC:
+        if error.code() in UNKNOWN_TOPIC:
+            if self._unknown.lasted(tp) > self._patience_s:
                 raise TopicError(f"{doing}: there is no such partition")
+            return
+        self._unknown.over(tp)
+        if monotonic_s() > until_s:
             raise UnavailableError(f"{doing}: {error.str()}. Is the broker up?")
 
 
