@@ -9,23 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
-from rich import box
-from rich.console import Console, Group, RenderableType
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console
 
+from streams.cli.alerts_table import ACTIVE, history_table, render
 from streams.cli.options import connection
-from streams.cli.row_table import written
 
 if TYPE_CHECKING:
     from streams.cli.alerts_asking import Folder, Found, Topics, Worker
 
 FIRING = 1
-_ACTIVE = ("firing", "recovering")
-_SHOWN = 8  # digits of a fingerprint: enough for --history
-_YEAR = len("2026-")
 _WIDE = 110  # columns of a terminal that hold all columns of the table
-_COLOURS = {"page": "bold red", "ticket": "yellow"}
 
 Row = Mapping[str, Any]
 
@@ -46,8 +39,8 @@ def alerts(
 ) -> None:
     """Show the alerts that are active or pending now, or all that became of one.
 
-    Exit code 1 when an alert is active that no mute covers, 0 when there is none. With --history 1 when nobody knows
-    such an alert.
+    Under the value of now stands the one it fired with, where it is another. Exit code 1 when an alert is active that
+    no mute covers, 0 when there is none; 1 when nobody knows the model, or the alert of --history.
 
     [bold]Examples[/bold]
 
@@ -59,7 +52,7 @@ def alerts(
 
       streams alerts --replay out
     """
-    from streams.cli.alerts_asking import Found, is_fingerprint  # noqa: PLC0415 -- slow to load
+    from streams.cli.alerts_asking import is_fingerprint  # noqa: PLC0415 -- slow to load
 
     source = _source(config, brokers, prefix, url, folder)
     if history is not None:
@@ -69,11 +62,12 @@ def alerts(
         return
     found = source.alerts()
     if model is not None:
-        found = Found(
-            [row for row in found.alerts if row["model"] == model],
-            {name: t for name, t in found.judged.items() if name == model},
-        )
-    loud = [row for row in found.alerts if row["phase"] in _ACTIVE and not row["muted_by"]]
+        found = _of_model(found, model)
+    loud = [
+        row
+        for row in found.alerts
+        if row["phase"] in ACTIVE and not row["muted_by"] and row["fingerprint"] not in found.by_wall
+    ]
     if as_json:
         typer.echo(orjson.dumps({"firing": len(loud), "alerts": found.alerts, "judged": found.judged}))
     else:
@@ -83,66 +77,27 @@ def alerts(
         raise typer.Exit(FIRING)
 
 
-def render(found: "Found", *, is_wide: bool = True) -> RenderableType:
-    """What there is, for people. Where it is narrow, what an alert is about stands below its rule."""
-    judged = ", ".join(f"{name} up to {written(t)}" for name, t in found.judged.items()) or "no model yet"
-    below = Text(f"judged: {judged}", "dim")
-    if not found.alerts:
-        return Group(Text("nothing is firing", "green" if found.judged else ""), below)
-    told = [_told(row) for row in found.alerts]
-    headings = ("alert", "of", "told") if is_wide else ("alert",)
-    table = _table("severity", *headings, "value", "n", "floor", "since (UTC)", "id")
-    for row, whether in zip(found.alerts, told, strict=True):
-        severity = row["severity"] or ""
-        whose = (row["rule"] + ("" if row["phase"] == "firing" else f" ({row['phase']})"), subject(row), whether)
-        unheard = () if whether in {"yes", "-"} else (f"told: {whether}" if row["inhibited_by"] else whether,)
-        table.add_row(
-            Text(severity, _COLOURS.get(severity, "")),
-            *(Text(text) for text in (whose if is_wide else ["\n".join((*whose[:2], *unheard))])),
-            *(Text(text) for text in numbers(row["evidence"])),
-            Text(written(row["fired_at"] or row["episode"])[_YEAR:]),
-            Text(row["fingerprint"][:_SHOWN]),
-        )
-    runbooks = sorted({f"{row['rule']}: {row['runbook']}" for row in found.alerts if row["runbook"]})
-    return Group(table, below, *(Text(line, overflow="fold") for line in runbooks))
-
-
-def subject(row: Row) -> str:
-    """Whom an alert is about: model, version, class, and what else it names."""
-    names = ("model", "model_version", "class", "segment", "subject", "window")
-    return " ".join(str(row[name]) for name in names if row[name]) or "-"
-
-
-def numbers(evidence: Row) -> tuple[str, str, str]:
-    """The value, the events behind it, and the floor below which the alert fires, where evidence has them.
-
-    The floor of an error budget is the recall at which its burn rate is at the tier's threshold.
-    """
-    value = _first(evidence, "value", "effect", "completeness")
-    n = _first(evidence, "n_long", "support", "n", "predictions")
-    target, threshold = evidence.get("target"), evidence.get("threshold")
-    floor = threshold
-    if isinstance(target, float) and isinstance(threshold, (int, float)):
-        floor = 1 - threshold * (1 - target)
-    return written(value), written(n), written(floor)
-
-
 def _show_history(transitions: Sequence[Row], fingerprint: str, *, as_json: bool) -> None:
     if as_json:
         typer.echo(orjson.dumps({"transitions": [*transitions]}))
     elif transitions:
-        first = transitions[0]
-        table = _table("time (UTC)", "what", "severity", "value", "n", "floor", "told")
-        for row in transitions:
-            what = row["kind"] + (f", {row['reason']}" if row["reason"] else "")
-            cells = (written(row["t"]), what, row["severity"] or "-", *numbers(row["evidence"]), _told(row))
-            table.add_row(*(Text(cell) for cell in cells))
-        named = Text(f"{first['rule']} of {subject(first)} ({first['fingerprint']})", "bold")
-        runbook = [Text(f"runbook: {first['runbook']}")] if first["runbook"] else []
-        Console(highlight=False).print(Group(named, table, *runbook))
+        Console(highlight=False).print(history_table(transitions))
     if not transitions:
         typer.echo(f"no alert that begins with {fingerprint} is in the log", err=True)
         raise typer.Exit(FIRING)
+
+
+def _of_model(found: "Found", model: str) -> "Found":
+    """What there is of one model. Exits with 1 where nobody knows it."""
+    known = sorted({*found.judged, *(row["model"] for row in found.alerts)})
+    if model not in known:
+        there = f"there are {', '.join(known)}" if known else "none has been judged yet"
+        typer.echo(f"there is no model {model!r}; {there}.", err=True)
+        raise typer.Exit(FIRING)
+    return found._replace(
+        alerts=[row for row in found.alerts if row["model"] == model],
+        judged={name: t for name, t in found.judged.items() if name == model},
+    )
 
 
 def _source(
@@ -158,23 +113,3 @@ def _source(
     if url is not None:
         return Worker(url)
     return Folder(folder) if folder is not None else Topics(*connection(config, brokers, prefix))
-
-
-def _told(row: Row) -> str:
-    """Whether people are told of it, and who speaks for it where not."""
-    if row["muted_by"]:
-        return f"muted: {', '.join(row['muted_by'])}"
-    return "in another" if row["inhibited_by"] else "yes" if row["phase"] in _ACTIVE else "-"
-
-
-def _first(evidence: Row, *names: str) -> float | int | None:
-    return next((evidence[name] for name in names if isinstance(evidence.get(name), (int, float))), None)
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in headings:
-        is_number = name in {"value", "n", "floor"}
-        is_whole = is_number or name in {"severity", "since (UTC)", "id"}
-        table.add_column(name, justify="right" if is_number else "left", no_wrap=is_whole, overflow="fold")
-    return table

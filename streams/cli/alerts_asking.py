@@ -1,16 +1,18 @@
 """Where are alerts read? From the job's own topics, from any of its workers, or from a replay's folder."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
+from streams.alerts.rows import mute_of
 from streams.cli.worker_pages import NothingThereError, page_of_worker
 from streams.runtime.alerts_board import AlertsBoard
 from streams.runtime.clock import wall_ms
 from streams.runtime.config.job import TopicNoun, topic_name
+from streams.runtime.desk.coverage import covered
 from streams.runtime.errors import ConfigError
 from streams.runtime.kafka.tail import read_rows
 from streams.runtime.replayed import rows_of
@@ -22,10 +24,14 @@ _WHOLE = 32
 
 
 class Found(NamedTuple):
-    """Alerts that are not inactive, the loudest and oldest first, and up to when each model was judged."""
+    """Alerts that are not inactive, the loudest and oldest first, and up to when each model was judged.
+
+    `by_wall`: names of the mutes by the wall clock that cover an alert now, by fingerprint; rows do not know of them.
+    """
 
     alerts: list[Row]
     judged: dict[str, str]
+    by_wall: Mapping[str, Sequence[str]] = {}
 
 
 class Topics(NamedTuple):
@@ -36,7 +42,10 @@ class Topics(NamedTuple):
 
     def alerts(self) -> Found:
         """What there is now."""
-        return _found(self._rows("alerts"))
+        board = _board(self._rows("alerts"))
+        mutes = [mute_of(row) for row in board.mutes() if row["clock"] == "wall"]
+        covering = ((mute.name, covered(mute, board.alerts(), board.judged(), wall_ms())) for mute in mutes)
+        return _found(board, {name: [row["fingerprint"] for row in rows] for name, rows in covering})
 
     def history(self, fingerprint: str) -> list[Row]:
         """The transitions of the one alert whose fingerprint begins so, oldest first; none for one that is unknown."""
@@ -64,7 +73,14 @@ class Worker(NamedTuple):
                 raise ConfigError(f"{self.url} has no /v1/alerts; is it a worker of this version?") from None
             found += page["alerts"]
             judged = page["judged"]
-        return Found(_found((row["fingerprint"], row) for row in found).alerts, judged)
+        covers = {one["name"]: one["covers"] for one in self._mutes() if one["clock"] == "wall"}
+        return _found(_board((row["fingerprint"], row) for row in found), covers)._replace(judged=judged)
+
+    def _mutes(self) -> list[Row]:
+        try:
+            return list(page_of_worker(self.url, "/v1/mutes", {"state": "now"})["mutes"])
+        except NothingThereError:  # a version of before
+            return []
 
     def history(self, fingerprint: str) -> list[Row]:
         """The transitions of one alert; a fingerprint that is not whole is looked for among those that are active."""
@@ -85,8 +101,8 @@ class Folder(NamedTuple):
     path: Path
 
     def alerts(self) -> Found:
-        """What there was at the end."""
-        return _found(self._rows("alerts"))
+        """What there was at the end; of a history nobody is told, so no mute is by the wall clock."""
+        return _found(_board(self._rows("alerts")), {})
 
     def history(self, fingerprint: str) -> list[Row]:
         """The transitions of one alert, oldest first."""
@@ -97,11 +113,20 @@ class Folder(NamedTuple):
             yield str(row.get("fingerprint", "")), row
 
 
-def _found(rows: Iterator[tuple[str, Row]]) -> Found:
+def _board(rows: Iterator[tuple[str, Row]]) -> AlertsBoard:
     board = AlertsBoard(tuple, wall_ms)
     for key, row in rows:
         board.take("alerts", key, orjson.dumps(row))
-    return Found([*board.alerts()], dict(board.judged()))
+    return board
+
+
+def _found(board: AlertsBoard, covers: Mapping[str, Sequence[str]]) -> Found:
+    """`covers`: fingerprints by the name of a mute by the wall clock."""
+    by_wall: dict[str, list[str]] = {}
+    for name in sorted(covers):
+        for fingerprint in covers[name]:
+            by_wall.setdefault(fingerprint, []).append(name)
+    return Found([*board.alerts()], dict(board.judged()), by_wall)
 
 
 def _history(rows: Iterator[tuple[str, Row]], fingerprint: str) -> list[Row]:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from streams.alerts.rows import DAYS
 from streams.alerts.rules.model import Mute
-from streams.cli.alerts import subject
+from streams.cli.alerts_table import subject
 from streams.cli.row_table import written
 from streams.ledger.times import rfc3339
 

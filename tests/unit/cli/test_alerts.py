@@ -16,8 +16,8 @@ from streams.alerts.instance import Change, Instance, Phase, Transition, fingerp
 from streams.alerts.rows import Context, alert_row, mute_row, pulse_row
 from streams.alerts.rules.model import Mute, Severity
 from streams.alerts.verdict import Evidence
-from streams.cli.alerts import numbers, render
 from streams.cli.alerts_asking import Found
+from streams.cli.alerts_table import numbers, render
 from streams.cli.main import main
 from streams.ledger.times import rfc3339
 from streams.runtime.kafka.embedded import EmbeddedBroker
@@ -77,10 +77,12 @@ def test_what_is_firing_is_a_table_and_an_exit_code(ask: Ask, tmp_path: Path) ->
     code, said, _ = ask("--replay", where)
     assert code == 1
     line = next(line for line in said.splitlines() if "m 2 spam" in line)
-    told = ("page", "recall", "0.6200", "50", "0.6300", " 10-04 00:00", "yes")
+    told = ("page", "recall", "0.6200", "50", "0.6300", " 10-04 00:00")
     assert [cell for cell in told if cell not in line] == []
     assert str(spam["fingerprint"])[:8] in line
-    assert "muted: night" in said
+    assert "by night" in next(line for line in said.splitlines() if "m 2 ham" in line)
+    assert "night" not in line
+    assert "told" not in said
     assert "recall: https://runbooks.example/quality/ErrorBudgetBurn" in said
     assert "judged: m up to 2024-10-04 00:00" in said
 
@@ -109,8 +111,15 @@ def test_json_has_whole_rows_of_the_model_that_is_asked_for(ask: Ask, tmp_path: 
     assert code == 1
     assert json.loads(said)["alerts"] == [row("spam", Phase.FIRING)]
     assert json.loads(said)["judged"] == {"m": "2024-10-04T00:00:00.000Z"}
-    code, said, _ = ask("--replay", where, "--model", "other")
-    assert (code, said.splitlines()[0]) == (0, "nothing is firing")
+
+
+def test_a_model_that_nobody_knows_is_not_well(ask: Ask, tmp_path: Path) -> None:
+    where = folder(tmp_path, rows_of(), [])
+    assert ask("--replay", where, "--model", "m")[0] == 0
+    code, said, error = ask("--replay", where, "--model", "other")
+    assert (code, said, error) == (1, "", "there is no model 'other'; there are m.\n")
+    where = folder(tmp_path, [], [])
+    assert ask("--replay", where, "--model", "m")[::2] == (1, "there is no model 'm'; none has been judged yet.\n")
 
 
 def test_where_it_is_narrow_what_an_alert_is_about_stands_below_its_rule(
@@ -123,8 +132,8 @@ def test_where_it_is_narrow_what_an_alert_is_about_stands_below_its_rule(
     assert max(map(len, lines)) <= 80
     spam, ham = lines.index("m 2 spam"), lines.index("m 2 ham")
     assert [lines[at - 1].split()[:2] for at in (spam, ham)] == [["page", "recall"]] * 2
-    assert lines[ham + 1] == "muted: night"
-    assert lines.count("muted: night") == 1
+    assert lines[ham + 1] == "held back by night"
+    assert lines.count("held back by night") == 1
 
 
 def test_the_history_of_one_alert_by_its_first_digits(ask: Ask, tmp_path: Path) -> None:
@@ -239,6 +248,48 @@ def test_what_a_worker_refuses_is_one_sentence(ask: Ask, status: int, body: obje
     assert found == code
     assert said in error
     assert error.count("\n") == 1
+
+
+def test_what_an_alert_fired_with_stands_below_what_it_is_now(ask: Ask, tmp_path: Path) -> None:
+    fired: Evidence = BUDGET | {"tier": "quick"}
+    well: Evidence = BUDGET | {"value": 1.0, "n_long": 1, "threshold": 1.0, "tier": "long"}
+    states = rows_of(row("spam", Phase.FIRING) | {"evidence": well, "fired_evidence": fired, "tier": "medium"})
+    lines = ask("--replay", folder(tmp_path, states, []))[1].splitlines()
+    at = next(n for n, line in enumerate(lines) if "m 2 spam" in line)
+    now, then = lines[at].split(), lines[at + 1].split()
+    assert [now[:3], now[-6:-3]] == [["page", "recall", "(long)"], ["1.0000", "1", "0.9000"]]
+    assert then == ["(medium)", "fired", "with", "(quick)", "0.6200", "50", "0.6300"]
+
+
+def test_what_speaks_for_an_alert_is_named(ask: Ask, tmp_path: Path) -> None:
+    whole = row("spam", Phase.FIRING) | {
+        "rule": "degraded", "rule_kind": "rollup", "fingerprint": "a" * 32, "class": None,
+        "summary": "recall: spam (1 of 2 classes)", "evidence": {"firing_classes": 1},
+    }  # fmt: skip
+    member = row("spam", Phase.FIRING, inhibited_by=("a" * 32,))
+    said = ask("--replay", folder(tmp_path, rows_of(whole, member), []))[1]
+    assert "by degraded" in next(line for line in said.splitlines() if "m 2 spam" in line)
+    assert "recall: spam (1 of 2 classes)" in said
+
+
+def test_mutes_by_the_wall_clock_are_those_of_now(ask: Ask) -> None:
+    spam = row("spam", Phase.FIRING)
+
+    def answers(path: str, query: dict[str, list[str]]) -> tuple[int, object]:
+        if path == "/v1/alerts":
+            return 200, {"alerts": [spam] if query["phase"] == ["firing"] else [], "judged": {"m": rfc3339(T0)}}
+        assert query == {"state": ["now"]}
+        return 200, {"mutes": [{"name": "nights", "clock": "wall", "covers": [spam["fingerprint"]]}]}
+
+    with worker(answers) as url:
+        code, said, _ = ask("--url", url)
+    assert code == 0
+    assert "by nights (wall clock)" in " ".join(said.split())
+
+
+def test_the_value_of_a_gate_is_the_difference_that_its_bound_is_of() -> None:
+    gate: Evidence = {"value": 0.6555, "baseline_value": 0.2439, "delta": 0.4116, "threshold": -0.02, "n": 1280}
+    assert numbers(gate) == ("0.4116", "1280", "-0.0200")
 
 
 def test_a_floor_is_the_recall_at_which_the_budget_burns_too_fast() -> None:
