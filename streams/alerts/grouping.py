@@ -2,16 +2,17 @@
 
 A rollup is an alert of its own, judged by how many alerts of one rule are active. Who is inhibited is judged and logged
 all the same, and told when nobody speaks for it any more. An alert that is muted speaks for nobody, so a mute never
-hides what it does not match.
+hides what it does not match. Nor does a rollup bring back what is muted: where its condition does not hold of the
+members that are not muted it is muted, too, and those are told by themselves.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from streams.alerts.instance import ACTIVE, Instance, Labels
+from streams.alerts.instance import ACTIVE, Instance, Labels, Phase
 from streams.alerts.machine import RANK
 from streams.alerts.rules.model import HOUR, AllOf, AnyOf, Condition, Op, Rollup
-from streams.alerts.verdict import Judgement, Policy, Verdict
+from streams.alerts.verdict import Evidence, Judgement, Policy, Verdict
 
 MOST_NAMED = 20
 """Classes that the evidence of a rollup names; of further ones it has the number."""
@@ -59,11 +60,11 @@ def judge_rollup(rollup: Rollup, group: Group, classes: int) -> Judgement:
     soon as no member is active; with that it does not come and go with one class.
     """
     active = [one for one in group.members if one.phase in ACTIVE]
-    names = sorted({dict(one.labels).get("class", "") for one in active})
-    share = min(1.0, len(names) / classes) if classes else 0.0
-    holds = _holds(rollup.when, {"firing_classes": float(len(names)), "firing_share": share})
+    names = _class_names(active)
+    share = _share(names, classes)
+    holds = _fails(rollup, names, classes)
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    evidence = {
+    evidence: Evidence = {
         "of": rollup.of,
         "firing_classes": len(names),
         "firing_share": share if classes else None,
@@ -74,6 +75,28 @@ def judge_rollup(rollup: Rollup, group: Group, classes: int) -> Judgement:
     if holds:
         return Judgement(Verdict.BREACH, policy, rollup.severity, None, len(active), evidence)
     return Judgement(Verdict.CLEAR, policy, None, None, len(active), evidence)
+
+
+def muted_by_members(
+    rollup: Rollup, one: Instance, members: Iterable[Instance], mutes: Callable[[Instance], tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Names of the mutes of its members that mute a rollup `one`, sorted; ask after it was judged at the step.
+
+    While it fires: those of all its active members, if some are muted and its condition does not hold of the others;
+    else none. While it recovers its condition holds of nobody, and what it was when it last fired stays. `members` are
+    alerts of the rule it is of, those of other groups are passed over; `mutes` gives the mutes of an alert.
+    """
+    if one.phase is Phase.RECOVERING:
+        return one.member_mutes
+    if one.phase is not Phase.FIRING:
+        return ()
+    active = [member for member in members if member.phase in ACTIVE and _is_in(member, one)]
+    by = {member.fingerprint: mutes(member) for member in active}
+    heard = [member for member in active if not by[member.fingerprint]]
+    classes = one.evidence.get("classes")
+    if len(heard) == len(active) or _fails(rollup, _class_names(heard), classes if isinstance(classes, int) else 0):
+        return ()
+    return tuple(sorted({name for names in by.values() for name in names}))
 
 
 def inhibitions(
@@ -107,9 +130,27 @@ def _same_version(speaker: Instance, one: Instance) -> bool:
 
 
 def _is_member(one: Instance, speaker: Instance, rollup: Rollup) -> bool:
+    return one.rule == rollup.of and _is_in(one, speaker) and RANK[one.severity] <= RANK[speaker.severity]
+
+
+def _is_in(one: Instance, speaker: Instance) -> bool:
+    """Whether an alert has every label of a rollup."""
     labels = dict(one.labels)
-    same = one.rule == rollup.of and all(labels.get(name) == value for name, value in speaker.labels)
-    return same and RANK[one.severity] <= RANK[speaker.severity]
+    return all(labels.get(name) == value for name, value in speaker.labels)
+
+
+def _class_names(alerts: Iterable[Instance]) -> list[str]:
+    """The classes of alerts, sorted; one without a class is that without a name."""
+    return sorted({dict(one.labels).get("class", "") for one in alerts})
+
+
+def _share(names: Sequence[str], classes: int) -> float:
+    return min(1.0, len(names) / classes) if classes else 0.0
+
+
+def _fails(rollup: Rollup, names: Sequence[str], classes: int) -> bool:
+    """Whether the condition holds with alerts of these classes."""
+    return _holds(rollup.when, {"firing_classes": float(len(names)), "firing_share": _share(names, classes)})
 
 
 def _holds(condition: Condition, values: Mapping[str, float]) -> bool:

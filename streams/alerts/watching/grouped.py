@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from streams.alerts.evidence.series import Series
-from streams.alerts.grouping import groups, inhibitions, judge_rollup
+from streams.alerts.grouping import groups, inhibitions, judge_rollup, muted_by_members
 from streams.alerts.instance import Instance, labels_of
 from streams.alerts.mutes import excluded, in_force, mutes_at
 from streams.alerts.rules.model import Mute
@@ -40,21 +40,24 @@ class Grouped:
     def look(self, t: int) -> None:
         """Find out who speaks for whom, once everything was judged at the step that ends at t."""
         active = self._roster.active()
+        for rollup in self._asked.rollups:
+            members = self._roster.of(rollup.of).values()
+            for one in self._roster.of(rollup.name).values():
+                one.member_mutes = muted_by_members(rollup, one, members, lambda member: self._by_mutes(member, t))
         self._inhibited = (
-            inhibitions(
-                active,
-                self._asked.rollups,
-                self._asked.inhibiting,
-                lambda one: bool(mutes_at(self._mutes, one.rule, one.labels, t)),
-            )
+            inhibitions(active, self._asked.rollups, self._asked.inhibiting, lambda one: bool(self._by_mutes(one, t)))
             if len(active) > 1
             else {}
         )
 
     def muted(self, one: Instance, t: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Names of the mutes of an alert at a step, and fingerprints of those that speak for it."""
-        by = mutes_at(self._mutes, one.rule, one.labels, t) if self._mutes else ()
-        return by, self._inhibited.get(one.fingerprint, ())
+        return self._by_mutes(one, t), self._inhibited.get(one.fingerprint, ())
+
+    def _by_mutes(self, one: Instance, t: int) -> tuple[str, ...]:
+        """Names of the mutes that cover an alert, and of a rollup those that take too many of its members away."""
+        own = mutes_at(self._mutes, one.rule, one.labels, t) if self._mutes else ()
+        return tuple(sorted({*own, *one.member_mutes})) if one.member_mutes else own
 
     def muted_retrains(self, t: int) -> frozenset[str]:
         """The rules about retraining that a mute covers at a step."""
