@@ -62,14 +62,14 @@ def mute(
     else:
         times = {"for": length, "end": until, "start": begin}
         body = {
-            "name": name, "match": _patterns(match or []), "clock": clock, "budget": budget, "reason": reason,
+            "name": name, "match": patterns(match or []), "clock": clock, "budget": budget, "reason": reason,
             "author": _author() if author is None else author,
             **{key: value for key, value in times.items() if value is not None},
         }  # fmt: skip
         add(loaded, body, as_json=as_json)
 
 
-def _patterns(given: Sequence[str]) -> dict[str, str]:
+def patterns(given: Sequence[str]) -> dict[str, str]:
     """Patterns by label. Raises `typer.BadParameter` for what is none."""
     found: dict[str, str] = {}
     for text in given:
