@@ -11,9 +11,7 @@ import pytest
 from streams.alerts.telling.planner import Address, Planner, Timing
 from streams.alerts.telling.rows import Entry, Fate, entry_row
 from streams.cli.main import main
-from streams.runtime.deliver.dead_letters import ask_again, dead_letters
-from streams.runtime.deliver.topics import Awaited, Found, look_at_topics
-from streams.runtime.errors import TopicError
+from streams.runtime.deliver.topics import Awaited, Found
 from streams.runtime.kafka.embedded import EmbeddedBroker
 from tests.support.clusters import EmbeddedCluster
 from tests.support.deliver_bench import Bench, now
@@ -70,13 +68,6 @@ def test_the_commands_about_dead_letters_do_not_wait(bench: Bench, capsys: pytes
         assert "there is no topic told.tellings.v1" in line
 
 
-def test_a_topic_that_is_there_and_wrong_is_not_waited_for(bench: Bench) -> None:
-    bench.broker.create_topic("told.alerts.v1", 2)
-    bench.broker.create_topic("told.tellings.v1", 1)
-    with pytest.raises(TopicError, match="differ in partitions"):
-        look_at_topics(bench.config, 15.0)
-
-
 def test_dead_letters_are_sent_again_once_with_the_same_ids_as_far_as_they_are_true(
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -93,27 +84,21 @@ def test_dead_letters_are_sent_again_once_with_the_same_ids_as_far_as_they_are_t
         bench.write(*step)
         wait_for(lambda known=known: list(bench.fates().values()) == ["dead"] * (known + 1), "it is dead")  # type: ignore[misc]
     tried = {got.headers["idempotency-key"]: got.json for got in bench.hook.got}
+    command = ["deliver", "-c", str(bench.file), "--redrive"]
+    assert main([*command, "--receiver", "hook"]) == 1
+    assert Counter(bench.fates().values()) == Counter(dead=2, withdrawn=1)
+    shown = capsys.readouterr().out
+    assert "withdrawn" in shown
+    assert "it answered 400" in shown
     bench.hook.answer = lambda _: (200, {})
-    letters = dead_letters(bench.config)
-    for _ in range(2):  # two operators
-        ask_again(bench.config, letters)
-    wait_for(lambda: Counter(bench.fates().values()) == Counter(sent=2, withdrawn=1), "they are sent")
+    assert main(command) == 0
+    assert "firing recall b" in capsys.readouterr().out
+    assert Counter(bench.fates().values()) == Counter(sent=2, withdrawn=1)
     assert [one["labels"]["class"] for one in bench.hook.tellings("firing")] == ["b"]
     assert [one["labels"]["class"] for one in bench.hook.tellings("resolved")] == ["a"]
     assert all(got.json == tried[got.headers["idempotency-key"]] for got in bench.hook.taken)
-
-    bench.hook.answer = lambda _: (400, {})
-    bench.write(rows.fires("c", t + 3 * STEP), rows.pulse(t + 3 * STEP))
-    wait_for(lambda: "dead" in bench.fates().values(), "one more is dead")
-    command = ["deliver", "-c", str(bench.file), "--redrive"]
-    assert main([*command, "--receiver", "hook"]) == 1
-    assert "dead" in capsys.readouterr().out
-    bench.hook.answer = lambda _: (200, {})
-    assert main(command) == 0
-    assert "firing recall c" in capsys.readouterr().out
     assert main(command) == 0
     assert capsys.readouterr().out == "no dead letters to send again\n"
-    assert [one["labels"]["class"] for one in bench.hook.tellings()] == ["b", "a", "c"]
 
 
 def test_letters_for_somebody_else_are_left_alone(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:

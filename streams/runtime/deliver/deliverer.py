@@ -86,7 +86,8 @@ class Deliverer:
     def run(self) -> int:
         """Tell until SIGTERM or SIGINT; the exit code. Raises StreamsError when it cannot start."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stop.set())
+            # set by another thread: this one may hold the event's lock when the signal comes
+            signal.signal(number, lambda *_: threading.Thread(target=self._stop.set, daemon=True).start())
         if self._config.deliver.http_port is not None:
             pages = Pages(self.telemetry.registry, self._health)
             serve(pages, self._config.deliver.http_host, self._config.deliver.http_port)

@@ -14,7 +14,7 @@ from streams.runtime.kafka.topic_spec import TopicPlan, problems_of
 from streams.runtime.kafka.topics import Topics
 from streams.runtime.topic_plans import own_plans
 
-EACH_S = 2.0
+EACH_S = 1.0
 """How often to look whether the topics are there."""
 
 _FIRST_S, _CALL_S = 15.0, 4.0  # how long a broker may take to answer at first, and while one waits anyway
