@@ -14,7 +14,7 @@ from typing import Any
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message
 
-from streams.runtime.errors import InternalError, StreamsError, TopicError
+from streams.runtime.errors import InternalError, StreamsError, UnavailableError
 from streams.runtime.kafka.client import (
     ALL_BROKERS_DOWN,
     COMMON,
@@ -59,7 +59,8 @@ def delivery_error(error: KafkaError, topic: str | None) -> StreamsError:
     """The sentence for a record that the broker did not take."""
     doing = f"writing to topic {topic}"
     if error.code() in UNKNOWN_TOPIC:
-        return TopicError(f"{doing}: it does not exist; create it, or correct its name in the configuration")
+        # Deleted, or a broker that has just started: who starts again looks for as long as it takes, and says which.
+        return UnavailableError(f"{doing}: the broker does not know it. Start again; if it is gone, that is said then")
     return verdict(error, doing) or InternalError(f"{doing}: {error.name()}: {error.str()}")
 
 
