@@ -1,6 +1,7 @@
 """`streams explain`: what does an error budget mean, how soon does it tell, and how often in vain?"""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,7 +91,8 @@ def _named(rules: RuleSet, name: str, path: Path) -> Slo:
             return slo
     names = [slo.name for slo in rules.slos]
     there = f"It has {', '.join(names)}." if names else "It has none."
-    raise ConfigError(f'{path} has no [[slo]] "{name}".{closest(name, names)} {there}')
+    near = closest(name, names) if get_close_matches(name, names, 1) else ""
+    raise ConfigError(f'{path} has no [[slo]] "{name}".{near} {there}')
 
 
 def _settle_ms(slo: Slo, job: Config | None) -> int | None:

@@ -12,10 +12,14 @@ from rich.table import Table
 from streams.alerts.instance import Labels
 from streams.alerts.rules.model import RuleSet
 from streams.runtime.config.job import Config, environment, load
+from streams.runtime.config.problems import closest
 from streams.runtime.errors import ConfigError
 
 if TYPE_CHECKING:
     from streams.runtime.rules.changes import AlertChange, Changes
+
+_LABELS = {"model": "model", "version": "model_version", "class": "class", "window": "window", "kind": "subject"}
+"""Labels of alerts besides segments, and the fields of their rows."""
 
 _STYLES = {"appears": "green", "vanishes": "red", "changes": "yellow", "stays": ""}
 
@@ -87,6 +91,13 @@ def _labels(text: str) -> Labels:
     pairs = [part.partition("=") for part in text.split(",")]
     if not all(name and sign and value for name, sign, value in pairs):
         raise typer.BadParameter(f"{text!r} are no labels: write model=fraud,version=42,class=ok.")
+    names = [name for name, _, _ in pairs]
+    for name in names:
+        if name not in _LABELS and not (name.startswith("segment.") and name != "segment."):
+            near = closest(name, [*_LABELS, "segment.NAME"])
+            raise typer.BadParameter(f"{name!r} is no label that alerts have.{near}")
+        if names.count(name) > 1:
+            raise typer.BadParameter(f"{text!r} says {name} twice.")
     return tuple(sorted((name, value) for name, _, value in pairs))
 
 
@@ -99,7 +110,7 @@ def _seen(path: Path) -> list[tuple[str, Labels]]:
             try:
                 row = orjson.loads(line)
                 if row["schema"] == "quality.alert.v1":
-                    found[row["fingerprint"]] = (row["rule"], _labels_of(row))
+                    found[row["fingerprint"]] = (_text(row["rule"]), _labels_of(row))
             except (ValueError, KeyError, TypeError):
                 raise ConfigError(f"{path}:{number} is not a row of quality.alert.v1.") from None
     except OSError as error:
@@ -108,12 +119,17 @@ def _seen(path: Path) -> list[tuple[str, Labels]]:
 
 
 def _labels_of(row: dict[str, Any]) -> Labels:
-    named = {"model": "model", "version": "model_version", "class": "class", "window": "window", "kind": "subject"}
-    labels = {name: row[field] for name, field in named.items() if row.get(field)}
-    dimension, sign, value = (row.get("segment") or "").partition("=")
+    labels = {name: _text(row[field]) for name, field in _LABELS.items() if row.get(field)}
+    dimension, sign, value = _text(row.get("segment") or "").partition("=")
     if sign:
         labels[f"segment.{dimension}"] = value
     return tuple(sorted(labels.items()))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
 
 
 def _as_dict(changes: "Changes", alerts: "list[AlertChange]") -> dict[str, object]:

@@ -101,7 +101,9 @@ def _unfit(case: "CaseTable", known: Mapping[str, Sequence[object]], job: Config
     names = sorted(str(getattr(one, "name", "")) for one in known[kind])
     if case.asked not in names:
         listed = ", ".join(names) or "none"
-        yield f'case "{case.name}": there is no {kind} "{case.asked}" (there are {listed}).'
+        other = [k for k, rules in known.items() if any(getattr(one, "name", "") == case.asked for one in rules)]
+        hint = f' It is one of [[{other[0]}]]: write {other[0]} = "{case.asked}".' if other else ""
+        yield f'case "{case.name}": there is no {kind} "{case.asked}" (there are {listed}).{hint}'
     for name in sorted(case.labels):
         dimension = name.removeprefix("segment.")
         if job is not None and dimension != name and dimension not in job.dimensions:
@@ -111,7 +113,7 @@ def _unfit(case: "CaseTable", known: Mapping[str, Sequence[object]], job: Config
 def _show(console: Console, results: list[tuple[str, list[str]]]) -> None:
     for name, found in results:
         mark = "[red]failed[/red]" if found else "[green]ok[/green]    "
-        console.print(f"{mark}  {escape(name)}")
+        console.print(f"{mark}  {escape(printable(name))}")
         for sentence in found:
             console.print(f"        {sentence}", markup=False)
     failed = sum(bool(found) for _, found in results)

@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PlainValidator, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationError, model_validator
 
 from streams.runtime.config.durations import parse_duration
 from streams.runtime.config.lines import LineIndex, index_lines
-from streams.runtime.config.problems import InvalidConfigError, Problem, problem, translate
+from streams.runtime.config.problems import InvalidConfigError, Problem, closest, problem, translate
 from streams.runtime.config.table import Table
 from streams.runtime.rules.codes import OF_JOB, RuleCode
 from streams.runtime.rules.text import parse_toml, read_text
@@ -20,6 +20,9 @@ FIRST_STEP_MS = 1_767_571_200_000
 """Monday, 2026-01-05T00:00Z: where cases begin that do not say when."""
 
 MOST_STEPS = 100_000
+
+_LABELS = ("model", "version", "class")
+_KINDS = ("slo", "rule", "rollup")
 
 _LENGTHS = re.compile(r"(?:\d{1,9}(?:ms|s|m|h|d))+")
 
@@ -110,6 +113,13 @@ class ExpectTable(Table):
         return self
 
 
+def _label(name: str) -> str:
+    if name not in _LABELS and not (name.startswith("segment.") and name != "segment."):
+        text = f'"{name[:60]}" is no label that alerts have.{closest(name, (*_LABELS, "segment.NAME"))}'
+        raise problem(RuleCode.UNKNOWN_KEY, text)
+    return name
+
+
 class CaseTable(Table):
     """`[[case]]`: one history of one alert."""
 
@@ -117,7 +127,7 @@ class CaseTable(Table):
     slo: str | None = None
     rule: str | None = None
     rollup: str | None = None
-    labels: dict[str, Annotated[str, Field(min_length=1)]]
+    labels: dict[Annotated[str, AfterValidator(_label)], Annotated[str, Field(min_length=1)]]
     start_ms: Moment = Field(default=FIRST_STEP_MS, alias="start")
     counts: list[RunTable] = Field(min_length=1, max_length=1000)
     no_data: Annotated[list[StepRange], BeforeValidator(_one_range)] = Field(default=[])
@@ -126,20 +136,6 @@ class CaseTable(Table):
     restart_at: Annotated[list[Annotated[int, Field(ge=0)]], BeforeValidator(_listed)] = Field(default=[])
     revise: Annotated[list[ReviseTable], BeforeValidator(_listed)] = Field(default=[])
     expect: list[ExpectTable]
-
-    @model_validator(mode="after")
-    def _it_is_about_something(self) -> Self:
-        if sum(name is not None for name in (self.slo, self.rule, self.rollup)) != 1:
-            text = "a case is about one rule. Name it in slo, in rule or in rollup."
-            raise problem(RuleCode.CONFLICT, text)
-        known = {"model", "version", "class"}
-        for name in self.labels:
-            if name not in known and not name.startswith("segment."):
-                text = f'"{name}" is no label that alerts have. Known are model, version, class and segment.NAME.'
-                raise problem(RuleCode.UNKNOWN_KEY, text, ("labels", name))
-        for name in sorted({"model", "version"} - self.labels.keys()):
-            raise problem(RuleCode.MISSING_KEY, f'the label "{name}" is missing. Add it.', ("labels",))
-        return self
 
     @property
     def asked(self) -> str:
@@ -172,19 +168,32 @@ def parse_cases(text: str, file: str) -> CasesDocument:
     except ValidationError as error:
         found = [translate(detail, CasesDocument, lines) for detail in error.errors(include_url=False)]
         problems = [Problem(p.line, OF_JOB.get(p.code, p.code), p.key, p.text) for p in found]
-        problems += [one for index, case in _right(raw.get("case")) for one in _beyond(index, case, lines)]
-        raise InvalidConfigError(file, problems) from None
-    problems = [one for index, case in enumerate(document.case) for one in _beyond(index, case, lines)]
+        unknown = {p.key for p in problems if p.code == RuleCode.UNKNOWN_KEY}
+    else:
+        problems, unknown = [], set()
+    cases = raw.get("case")
+    for index, case in enumerate(cases if isinstance(cases, list) else []):
+        if isinstance(case, dict) and not any(key.startswith(f"case[{index}].") for key in unknown):
+            problems += _incomplete(index, case, lines)
+        with suppress(ValidationError):  # told above
+            problems += _beyond(index, CaseTable.model_validate(case), lines)
     if problems:
         raise InvalidConfigError(file, problems)
     return document
 
 
-def _right(cases: object) -> Iterator[tuple[int, CaseTable]]:
-    """Those of many cases that are right in themselves."""
-    for index, raw in enumerate(cases if isinstance(cases, list) else []):
-        with suppress(ValidationError):  # told with the whole file
-            yield index, CaseTable.model_validate(raw)
+def _incomplete(index: int, case: dict[str, Any], lines: LineIndex) -> Iterator[Problem]:
+    """What a case does not say, whether it is right otherwise or not. A key that is misspelt may be what is missing."""
+    if sum(kind in case for kind in _KINDS) != 1:
+        text = "a case is about one rule. Name it in slo, in rule or in rollup."
+        yield Problem(lines.line_of(("case", index)), RuleCode.CONFLICT, f"case[{index}]", text)
+    labels = case.get("labels")
+    if not isinstance(labels, dict):
+        return
+    for name in _LABELS[:2]:
+        if name not in labels:
+            text = f'the label "{name}" is missing. Add it.'
+            yield Problem(lines.line_of(("case", index, "labels")), RuleCode.MISSING_KEY, f"case[{index}].labels", text)
 
 
 def _beyond(index: int, case: CaseTable, lines: LineIndex) -> Iterator[Problem]:

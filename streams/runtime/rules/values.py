@@ -84,7 +84,7 @@ MATCHED = ("model", "version", "class", "rule")
 
 
 def _matched(name: str) -> str:
-    if name not in MATCHED and not name.startswith("segment."):
+    if name not in MATCHED and not (name.startswith("segment.") and name != "segment."):
         text = f'"{name[:60]}" is no label that alerts have.{closest(name, (*MATCHED, "segment.NAME"))}'
         raise problem(RuleCode.UNKNOWN_KEY, text)
     return name

@@ -100,7 +100,10 @@ def test_the_rules_are_named_found_beside_or_missing(cases: Path, capsys: pytest
     assert "says nothing of which rules it is about" in capsys.readouterr().err
     cases.write_text(text.replace('slo = "recall"', 'rule = "recall"'))
     assert main(["test", str(cases)]) == 78
-    told = 'case "a": there is no rule "recall" (there are balanced-accuracy-low).'
+    told = (
+        'case "a": there is no rule "recall" (there are balanced-accuracy-low). '
+        'It is one of [[slo]]: write slo = "recall".'
+    )
     assert capsys.readouterr().err == f"{cases}: {told}\n"
 
 
@@ -147,6 +150,49 @@ def test_a_wrong_file_of_cases_is_told_with_its_line(text: str, told: str) -> No
     with pytest.raises(InvalidConfigError) as raised:
         parse_cases(text, "f")
     assert re.fullmatch(re.escape(f"f:{told}") + ".*", str(raised.value).splitlines()[0])
+
+
+def test_what_is_wrong_in_one_case_hides_nothing_of_the_others() -> None:
+    text = (
+        f"{CASE}expect = []\nmute = [20, 30]\n"
+        '[[case]]\nname = 3\nslo = "a"\nrule = "b"\nlabels = { version = "1" }\ncounts = []\nexpect = []\n'
+        '[[case]]\nname = "c"\nsloo = "a"\nlabels = { mdl = "m", klass = "x" }\ncounts = [{ steps = 1 }]\nexpect = []\n'
+    )
+    with pytest.raises(InvalidConfigError) as raised:
+        parse_cases(text, "f")
+    assert [(one.line, one.code, one.key) for one in raised.value.problems] == [
+        (1, "E129", "case[0]"),
+        (8, "E129", "case[1]"),
+        (9, "E116", "case[1].name"),
+        (12, "E115", "case[1].labels"),
+        (13, "E117", "case[1].counts"),
+        (17, "E103", "case[2].sloo"),
+        (18, "E103", "case[2].labels.klass"),
+        (18, "E103", "case[2].labels.mdl"),
+    ]
+
+
+def test_every_case_without_its_rule_is_told_at_once(cases: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cases.write_text((CASE + "expect = []\n").replace('"recall"', '"recal"') * 2)
+    assert main(["test", str(cases)]) == 78
+    assert capsys.readouterr().err.count('there is no slo "recal" (there are recall).') == 2
+
+
+def test_wrong_cases_and_wrong_rules_are_told_together(cases: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rules = cases.with_name("rules.toml")
+    rules.write_text("schema = 2\n")
+    cases.write_text("case = 3\n")
+    assert main(["test", str(cases), "-r", str(rules)]) == 78
+    assert [line.split()[:2] for line in capsys.readouterr().err.splitlines()] == [
+        [f"{cases}:1:", "E116"],
+        [f"{rules}:1:", "E117"],
+    ]
+
+
+def test_the_name_of_a_case_does_nothing_to_a_terminal(cases: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cases.write_text(f"{CASE}expect = []\n".replace('"a"', r'"a\u001b[31m\nb"').replace("fn = 2", "fn = 0"))
+    assert main(["test", str(cases)]) == 0
+    assert capsys.readouterr().out.startswith("ok      a\\x1b[31m\\nb\n")
 
 
 def test_a_file_that_is_not_there_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

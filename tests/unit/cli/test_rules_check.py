@@ -63,6 +63,9 @@ def test_a_broken_file_of_rules_is_known_by_its_name(rules: Path, capsys: pytest
     rules.write_text("schema = \n")
     assert main(["check", str(rules)]) == 78
     assert capsys.readouterr().err.startswith(f"{rules}:1: E114 ")
+    rules.write_text("")
+    assert main(["check", str(rules)]) == 78
+    assert capsys.readouterr().err.startswith(f"{rules}:1: E115 schema: ")
     other = rules.with_name("job.toml")
     other.write_text("name = \n")
     assert main(["check", str(other)]) == 78

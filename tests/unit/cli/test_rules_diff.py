@@ -177,8 +177,16 @@ def test_the_problems_of_both_files_are_told(old: Path, capsys: pytest.CaptureFi
 def test_wrong_labels_and_rows_are_a_sentence(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diff", str(old), str(old), "--labels", "fraud"]) == 2
     assert "write model=fraud,version=42,class=ok" in capsys.readouterr().err
+    assert main(["diff", str(old), str(old), "--labels", "modl=fraud"]) == 2
+    assert "'modl' is no label that alerts have." in capsys.readouterr().err
+    assert main(["diff", str(old), str(old), "--labels", "model=a,model=b"]) == 2
+    assert "says model twice" in capsys.readouterr().err
     rows = old.with_name("rows.jsonl")
     rows.write_text('{"schema": "quality.alert.v1"}\n')
     assert main(["diff", str(old), str(old), "--alerts", str(rows)]) == 78
     assert capsys.readouterr().err == f"{rows}:1 is not a row of quality.alert.v1.\n"
+    for rule, model in ((["recall"], '"m"'), ('"recall"', "3"), ('"recall"', '["m"]')):
+        rows.write_text(f'{{"schema": "quality.alert.v1", "fingerprint": "f", "rule": {rule}, "model": {model}}}\n')
+        assert main(["diff", str(old), str(old), "--alerts", str(rows)]) == 78
+        assert capsys.readouterr().err == f"{rows}:1 is not a row of quality.alert.v1.\n"
     assert main(["diff", str(old), str(old), "--alerts", str(old.with_name("no"))]) == 78
