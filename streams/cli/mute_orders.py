@@ -10,7 +10,7 @@ from rich.console import Console
 from streams.alerts.mutes import MuteChange
 from streams.alerts.orders import MuteOrder
 from streams.alerts.rows import mute_of, mute_row
-from streams.alerts.rules.model import Mute
+from streams.alerts.rules.model import Mute, selects
 from streams.cli.mute_table import table_of, told_of
 from streams.runtime.alerts_board import AlertsBoard
 from streams.runtime.clock import wall_ms
@@ -19,7 +19,8 @@ from streams.runtime.control import RefusedError
 from streams.runtime.desk.coverage import OVER, covered, standing
 from streams.runtime.desk.mutes import ending
 from streams.runtime.desk.reading import read_board
-from streams.runtime.desk.requests import requested
+from streams.runtime.desk.requests import reached, requested
+from streams.runtime.desk.unknown import unknown_in
 from streams.runtime.orders import order
 
 Row = Mapping[str, Any]
@@ -39,10 +40,15 @@ def add(config: Config, body: Row, *, as_json: bool) -> None:
     asked = requested(body, config.alerts.rules, config, board.judged(), now_ms)
     order(MuteOrder(MuteChange(now_ms, mute=asked)), config)
     shown = _shown(asked, board, now_ms)
+    unknown = unknown_in(asked, board.judged(), board.alerts())
     if as_json:
-        typer.echo(orjson.dumps(_dict(shown)))
+        named = {one.label: one.names for one in unknown}
+        typer.echo(orjson.dumps({**_dict(shown), "unknown": named}))
     else:
-        Console(highlight=False, soft_wrap=True).print(told_of(shown))
+        Console(highlight=False, soft_wrap=True).print(told_of(shown, _event_time(asked, board, now_ms)))
+    for one in unknown:
+        word = "warning" if one.is_wrong else "note"
+        typer.echo(f"{word}: {one.written} The mute is written, and covers such alerts if they come.", err=True)
 
 
 def end_now(config: Config, name: str, *, as_json: bool) -> None:
@@ -62,7 +68,7 @@ def end_now(config: Config, name: str, *, as_json: bool) -> None:
         return
     typer.echo(f"The mute {name} is over with the next step that is judged.")
     typer.echo(
-        f"Beneath it: {len(beneath)} alerts; those that are firing then are told."
+        f"Beneath it: {len(beneath)} alert{'' if len(beneath) == 1 else 's'}; those that are firing then are told."
         if beneath
         else "Nothing is beneath it."
     )
@@ -79,6 +85,13 @@ def show_all(config: Config, *, as_json: bool) -> None:
         Console(highlight=False).print(table_of(found))
     else:
         typer.echo("no mutes: everybody is told of everything")
+
+
+def _event_time(mute: Mute, board: AlertsBoard, now_ms: int) -> int | None:
+    """How far the models have been judged that a mute by event time means, ms; None for one by the wall clock."""
+    pattern = dict(mute.match).get("model", "*")
+    known = any(selects(pattern, model) for model in board.judged())
+    return reached(pattern, mute.clock, board.judged(), now_ms)[0] if mute.clock == "event" and known else None
 
 
 def _shown(one: Mute, board: AlertsBoard, now_ms: int) -> Shown:

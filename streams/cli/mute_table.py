@@ -46,12 +46,15 @@ def table_of(found: Sequence[Shown]) -> Table:
     return table
 
 
-def told_of(shown: Shown) -> Text:
-    """One that was just added, in a few lines."""
+def told_of(shown: Shown, event_ms: int | None = None) -> Text:
+    """One that was just added, in a few lines. `event_ms`: where event time is, for a mute that goes by it."""
     mute = shown.mute
     start = "now on" if shown.state == "now" or mute.start_ms is None else written(rfc3339(mute.start_ms))
     which = "event time" if mute.clock == "event" else "wall clock"
     lines = [f"{mute.name}: nobody is told of {_whom(mute)} from {start} until {_until(mute)} UTC ({which})."]
+    if event_ms is not None and mute.start_ms is not None and mute.end_ms is not None:
+        start, end, now = (written(rfc3339(ms)) for ms in (mute.start_ms, mute.end_ms, event_ms))
+        lines.append(f"That is what happened from {start} to {end}; event time is now at {now}.")
     if mute.budget == "exclude":
         lines.append("What happens then does not burn error budgets.")
     if shown.covers:

@@ -160,6 +160,10 @@ def _times(
         where = "it is" if request.clock == "wall" else "what is judged next is at"
         text = f"it is over already: {where} {rfc3339(begin_ms)}. Give a later end."
         found.append(MuteProblem(RuleCode.MUTE_TIME, "end", text))
+    elif request.end_ms is not None and request.start_ms is None and request.end_ms - start_ms > LONGEST_MS:
+        where = "now" if request.clock == "wall" else f"at {rfc3339(begin_ms)}, where event time is"
+        text = f"without a begin it begins {where}. Say a begin (start), or a length (for) instead of an end."
+        found.append(MuteProblem(RuleCode.MUTE_TIME, "start", text))
     return start_ms, end_ms
 
 

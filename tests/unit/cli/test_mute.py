@@ -95,6 +95,45 @@ def test_a_mute_is_an_order_and_says_what_it_covers(desk: Desk, ask: Ask) -> Non
     assert "It covers now: recall of clf 1 spam (firing)." in out
 
 
+def test_a_mute_by_event_time_says_where_that_is(desk: Desk, ask: Ask) -> None:
+    past = NOW - 4_000 * DAY
+    desk.say(pulse_row("clf", past, past, {}, "0" * 16), "pulse|clf")
+    out = ask("mute", "m", "--match", "model=clf", "--for", "2h", "--reason", "r")[1]
+    assert "what happened from 2013-10-22 00:00 to 2013-10-22 02:00; event time is now at 2013-10-22 00:00." in out
+    assert (
+        "event time is"
+        not in ask("mute", "m", "--match", "model=clf", "--for", "2h", "--reason", "r", "--clock", "wall")[1]
+    )
+    code, _, err = ask("mute", "m", "--match", "model=clf", "--until", "2024-10-04T06:00:00Z", "--reason", "r")
+    assert code == 1
+    assert "without a begin it begins at 2013-10-22T00:00:00.000Z, where event time is" in err
+
+
+@pytest.mark.parametrize(
+    ("match", "says"),
+    [
+        ("model=cfl", 'no model "cfl" was judged so far; there are clf. Did you mean "clf"?'),
+        ("class=spma", 'no class "spma" has an alert now; there are ham, spam. Did you mean "spam"?'),
+        ("version=2|3", 'no version "2" or "3" has an alert now; there are 1.'),
+    ],
+)
+def test_a_name_that_nothing_has_is_warned_of_and_may_be_ahead(desk: Desk, ask: Ask, match: str, says: str) -> None:
+    desk.fire("spam")
+    desk.fire("ham")
+    code, _, err = ask("mute", "m", "--match", match, "--for", "2h", "--reason", "r")
+    assert (code, len(desk.orders)) == (0, 1)
+    word = "warning" if match.startswith("model") else "note"
+    assert err == f"{word}: {says} The mute is written, and covers such alerts if they come.\n"
+    label, _, names = match.partition("=")
+    out = ask("mute", "m", "--match", match, "--for", "2h", "--reason", "r", "--json")[1]
+    assert json.loads(out)["unknown"] == {label: names.split("|")}
+
+
+@pytest.mark.usefixtures("desk")
+def test_nothing_is_said_of_what_nobody_can_know(ask: Ask) -> None:
+    assert ask("mute", "m", "--match", "class=x", "--match", "model=!clf", "--for", "2h", "--reason", "r")[2] == ""
+
+
 def test_a_mute_of_many_names_some(desk: Desk, ask: Ask) -> None:
     for n in range(7):
         desk.fire(f"c{n}")
