@@ -1,6 +1,6 @@
 """How often do error budgets page in vain, and how soon when recall fell?
 
-    python -m benchmarks.false_pages [--quick]
+    python -m benchmarks.false_pages [--quick] [--only drops|months|targets]
 
 Drives the judge of budgets, its design effects and the alert machine with the tiers of `tiers = "auto"` over
 simulated months of 5-minute steps. Every class sits exactly on its target, the worst that is no breach: whatever pages
@@ -79,7 +79,7 @@ def table_of_months(columns: int, chance: np.random.Generator) -> Iterable[str]:
                 for _ in range(columns // AT_ONCE):
                     rate = rates(classes, volume, AT_ONCE)
                     found = found.plus(stationary(rate, SLO, over, chance))
-                    forecast = forecast_of(rate)
+                    forecast = forecast_of(rate, SLO)
                 n = columns // AT_ONCE * AT_ONCE
                 pages, total = pages + found.pages, total + n
                 told = "-" if over else f"{forecast:.2f}"
@@ -92,9 +92,10 @@ def table_of_months(columns: int, chance: np.random.Generator) -> Iterable[str]:
     yield f"All together {per_100(pages, total)} pages; at most {MOST_FALSE} are promised: {verdict}."
 
 
-def forecast_of(rate: Floats) -> float:
+def forecast_of(rate: Floats, slo: Slo) -> float:
     """False pages a month per 100 classes that `streams explain` would tell."""
-    by_rate = {r: sum(false_alarms_per_month(tier, SLO, r, STEP_MS) for tier in PAGING) for r in set(rate.tolist())}
+    paging = [tier for tier in slo.tiers if tier.severity is Severity.PAGE]
+    by_rate = {r: sum(false_alarms_per_month(tier, slo, r, STEP_MS) for tier in paging) for r in set(rate.tolist())}
     return 100 * float(np.mean([by_rate[r] for r in rate.tolist()]))
 
 
@@ -105,8 +106,8 @@ def per_100(count: int, classes: int) -> str:
 
 def table_of_targets(columns: int, chance: np.random.Generator) -> Iterable[str]:
     """False pages at other targets, where the volume is the worst for them."""
-    yield "| target | events/h of each class | pages a month per 100 classes | tickets |"
-    yield "| --- | --- | --- | --- |"
+    yield "| target | events/h of each class | class-months | pages a month per 100 classes | forecast | tickets |"
+    yield "| --- | --- | --- | --- | --- | --- |"
     for target in (0.7, 0.8, 0.95, 0.99):
         for rate in (20, 50):
             slo = Slo("recall", SLO.match, target)
@@ -114,7 +115,9 @@ def table_of_targets(columns: int, chance: np.random.Generator) -> Iterable[str]
             for _ in range(columns // AT_ONCE):
                 found = found.plus(stationary(np.full(AT_ONCE, float(rate)), slo, over=False, chance=chance))
             n = columns // AT_ONCE * AT_ONCE
-            yield f"| {target} | {rate} | {per_100(found.pages, n)} | {per_100(found.tickets, n)} |"
+            forecast = forecast_of(np.full(1, float(rate)), slo)
+            pages, tickets = per_100(found.pages, n), per_100(found.tickets, n)
+            yield f"| {target} | {rate} | {n:,} | {pages} | {forecast:.2f} | {tickets} |"
 
 
 def drop(
@@ -176,16 +179,21 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.false_pages")
     parser.add_argument("--quick", action="store_true", help="small, to see that it works")
-    quick = parser.parse_args().quick
-    columns, changes = (AT_ONCE, 200) if quick else (2 * AT_ONCE, 1_000)
+    tables = ("drops", "months", "targets")
+    parser.add_argument("--only", choices=tables, help="one of the tables, the same as in a whole run")
+    args = parser.parse_args()
+    columns, changes = (AT_ONCE, 200) if args.quick else (2 * AT_ONCE, 1_000)
     began_s = time.monotonic()
-    parts = [
-        table_of_drops(changes, np.random.default_rng(SEED + 2)),
-        table_of_months(columns, np.random.default_rng(SEED)),
-    ]
-    if not quick:
-        parts.append(table_of_targets(AT_ONCE, np.random.default_rng(SEED + 1)))
-    for part in parts:
+    parts = {
+        "drops": table_of_drops(changes, np.random.default_rng(SEED + 2)),
+        "months": table_of_months(columns, np.random.default_rng(SEED)),
+        "targets": table_of_targets(AT_ONCE if args.quick else 4 * AT_ONCE, np.random.default_rng(SEED + 1)),
+    }
+    if args.only:
+        parts = {args.only: parts[args.only]}
+    elif args.quick:
+        del parts["targets"]
+    for part in parts.values():
         for line in part:
             print(line, flush=True)
         print(flush=True)

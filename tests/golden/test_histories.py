@@ -22,7 +22,7 @@ NAMES = sorted(file.stem for file in FOLDER.glob("*.toml"))
 WANTED = {  # of the design, section 10.2, and what people ask for most
     "drop", "flap", "outage-while-firing", "outage-while-pending", "midnight-low-traffic", "backfill-of-3-days",
     "restart-in-each-phase", "rule-edit", "rule-removed", "version-retired", "dst-forward", "dst-back", "leap-second",
-    "slow-burn", "correction", "mute-over-an-end", "mute-over-all",
+    "slow-burn", "correction", "mute-over-a-start", "mute-over-an-end", "mute-over-all",
 }  # fmt: skip
 
 
