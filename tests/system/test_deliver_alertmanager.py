@@ -36,7 +36,8 @@ class Told:
         self.failures: list[BaseException] = []
         resolved = Resolved("am", "alertmanager", alertmanager.url, None, rate=6_000, attempts=100, watchdog=True)
         self.mailbox = Mailbox(
-            Watchdog("job"), resolved, receiver_of(resolved, RESEND_MS), Present(60_000), Timing(5.0, RESEND_MS / 1000),
+            Watchdog("job"), resolved, receiver_of(resolved, RESEND_MS, "job"), Present(60_000),
+            Timing(5.0, RESEND_MS / 1000),
             finished=lambda _, entry: self.finished.put(entry), fail=self.failures.append, telemetry=Telemetry(),
             log=SILENCE,
         )  # fmt: skip
@@ -55,16 +56,6 @@ class Told:
             Telling(
                 firing_id(cls, self.t, "am", severity, 0), Kind.FIRING, reason, cls, "recall", "slo", self.labels(cls),
                 self.t, severity, 0, self.t + 1_000, self.t, was=was,
-            )
-        )  # fmt: skip
-
-    def another_ticket_of(self, cls: str) -> None:
-        """The same labels as a ticket, from somewhere else."""
-        key = f"{cls}-elsewhere"
-        self.tell(
-            Telling(
-                firing_id(key, self.t, "am", "ticket", 0), Kind.FIRING, Reason.FIRST, key, "recall", "slo",
-                self.labels(cls), self.t, "ticket", 0, self.t, self.t,
             )
         )  # fmt: skip
 
@@ -147,16 +138,6 @@ def test_an_escalation_begins_a_page_and_its_end_is_that_of_the_ticket(told: Tol
     wait_for(lambda: told.notified()["a", "ticket", "resolved"], "the ticket is over, too")
     assert set(told.notified().values()) == {1}
     assert len(told.notified()) == 4
-
-
-def test_a_page_inhibits_the_ticket_of_the_same_class_and_no_other(told: Told) -> None:
-    told.fires("a", "page")
-    told.another_ticket_of("a")
-    told.fires("b")
-    wait_for(lambda: len(told.inhibited()) == 3, "it has all three")
-    assert told.inhibited() == {("a", "page"): False, ("a", "ticket"): True, ("b", "ticket"): False}
-    wait_for(lambda: told.notified()["b", "ticket", "firing"], "it notifies of what is not inhibited")
-    assert told.notified()["a", "ticket", "firing"] == 0
 
 
 def test_the_watchdog_rings_where_the_deliverer_leads(told: Told) -> None:

@@ -40,10 +40,10 @@ def resolve(receivers: Sequence[ReceiverConfig], env: Mapping[str, str], file: s
     return tuple(found)
 
 
-def receiver_of(resolved: Resolved, resend_ms: int) -> Receiver:
-    """What tells this receiver in its own words."""
+def receiver_of(resolved: Resolved, resend_ms: int, job: str) -> Receiver:
+    """What tells this receiver of alerts of a job in its own words."""
     if resolved.kind == "alertmanager":
-        return Alertmanager(resolved, resend_ms)
+        return Alertmanager(resolved, resend_ms, job)
     if resolved.kind == "pagerduty":
         return PagerDuty(resolved)
     return Slack(resolved) if resolved.kind == "slack" else Webhook(resolved)

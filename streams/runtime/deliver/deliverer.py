@@ -68,7 +68,7 @@ class Deliverer:
         mail = MailTiming(deliver.timeout_ms / 1000, deliver.resend_ms / 1000)
         self._mailboxes = {
             r.name: Mailbox(
-                alive, r, receiver_of(r, deliver.resend_ms), Present(deliver.resolved_for_ms), mail,
+                alive, r, receiver_of(r, deliver.resend_ms, config.name), Present(deliver.resolved_for_ms), mail,
                 finished=lambda partition, entry: self._inbox.put((partition, entry)), fail=self.fail,
                 telemetry=self.telemetry, log=log,
             )

@@ -36,7 +36,7 @@ def try_out(config: Config, receiver: Resolved) -> Said:
         resolved_id(known, now_ms, receiver.name), Kind.RESOLVED, Reason.TEST, known, RULE, "test", labels, now_ms,
         Severity.TICKET.value, 0, now_ms, now_ms, now_ms, summary="a test; nothing is wrong",
     )  # fmt: skip
-    words = receiver_of(receiver, config.deliver.resend_ms)
+    words = receiver_of(receiver, config.deliver.resend_ms, config.name)
     with httpx.Client(timeout=config.deliver.timeout_ms / 1000) as client:
         for telling in (firing, resolved):
             for batch in batches_of(receiver.name, [telling], now_ms, now_ms):

@@ -30,7 +30,7 @@ class Post:
         self.telemetry, self.journal = Telemetry(), Journal()
         resolved = Resolved("r", kind, hook.url, "a-key", rate=6_000, attempts=attempts)
         self.mailbox = Mailbox(
-            Watchdog("job"), resolved, receiver_of(resolved, 60_000), Present(60_000), Timing(timeout_s, 3_600),
+            Watchdog("job"), resolved, receiver_of(resolved, 60_000, "job"), Present(60_000), Timing(timeout_s, 3_600),
             finished=lambda _, entry: self.finished.put(entry), fail=self.failures.append, telemetry=self.telemetry,
             log=self.journal,
         )  # fmt: skip

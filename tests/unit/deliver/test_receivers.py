@@ -40,7 +40,7 @@ def batch(*tellings: Telling) -> Batch:
 
 
 def bodies(kind: Any, *tellings: Telling, now_ms: int = NOW) -> list[Any]:
-    calls = receiver_of(resolved(kind), RESEND_MS).calls(batch(*tellings), now_ms)
+    calls = receiver_of(resolved(kind), RESEND_MS, "job").calls(batch(*tellings), now_ms)
     return [orjson.loads(call.body) for call in calls]
 
 
@@ -53,7 +53,7 @@ def test_a_webhook_has_what_fires_and_what_is_over() -> None:
 
 
 def test_a_webhook_is_signed_and_has_the_same_key_each_time() -> None:
-    hook = receiver_of(resolved("webhook"), RESEND_MS)
+    hook = receiver_of(resolved("webhook"), RESEND_MS, "job")
     [first], [again] = hook.calls(batch(), NOW), hook.calls(batch(), NOW + 60_000)
     assert first.body == again.body
     assert first.headers["Idempotency-Key"] == again.headers["Idempotency-Key"] == batch().id
@@ -65,7 +65,7 @@ def test_a_webhook_is_signed_and_has_the_same_key_each_time() -> None:
 
 
 def test_a_webhook_without_a_key_is_not_signed() -> None:
-    [call] = receiver_of(resolved("webhook", None), RESEND_MS).calls(batch(), NOW)
+    [call] = receiver_of(resolved("webhook", None), RESEND_MS, "job").calls(batch(), NOW)
     assert "Streams-Signature" not in call.headers
 
 
@@ -73,7 +73,7 @@ def test_alertmanager_has_names_and_times_that_it_takes() -> None:
     [[alert]] = bodies("alertmanager", telling())
     assert alert["labels"] == {
         "alertname": "recall", "severity": "page", "model": "fraud", "version": "42", "class": "charge<back>",
-        "segment_country": "DE", "team": "risk",
+        "segment_country": "DE", "team": "risk", "job": "job", "fingerprint": "f" * 32,
     }  # fmt: skip
     assert (alert["startsAt"], alert["endsAt"]) == (rfc3339(NOW), rfc3339(NOW + 4 * RESEND_MS))
     assert alert["annotations"]["runbook_url"] == "https://books.example/recall"
@@ -96,7 +96,7 @@ def test_alertmanager_hears_of_an_end_also_of_what_it_was_before() -> None:
 
 
 def test_alertmanager_is_told_the_present_again_with_a_later_end() -> None:
-    words = receiver_of(resolved("alertmanager"), RESEND_MS)
+    words = receiver_of(resolved("alertmanager"), RESEND_MS, "job")
     [call] = words.present([telling()], [telling(Kind.RESOLVED, "ticket", resolved_at=NOW)], NOW + 1)
     assert [one["endsAt"] for one in orjson.loads(call.body)] == [rfc3339(NOW), rfc3339(NOW + 1 + 4 * RESEND_MS)]
     assert call.url == f"{URL}/api/v2/alerts"
@@ -135,7 +135,7 @@ def test_slack_names_only_so_many() -> None:
 @pytest.mark.parametrize("kind", ["webhook", "alertmanager", "pagerduty", "slack"])
 def test_nothing_secret_is_in_what_is_shown(kind: Any) -> None:
     receiver = resolved(kind)
-    [call] = receiver_of(receiver, RESEND_MS).calls(batch(), NOW)
+    [call] = receiver_of(receiver, RESEND_MS, "job").calls(batch(), NOW)
     for shown in (repr(receiver), repr(call), str(call)):
         assert "the-key" not in shown
         assert "secret-part" not in shown
@@ -144,12 +144,12 @@ def test_nothing_secret_is_in_what_is_shown(kind: Any) -> None:
 
 @pytest.mark.parametrize(("kind", "rings"), [("webhook", 1), ("alertmanager", 1), ("pagerduty", 0), ("slack", 0)])
 def test_who_has_a_watchdog(kind: Any, rings: int) -> None:
-    assert len(receiver_of(resolved(kind), RESEND_MS).watchdog(Watchdog("job"), NOW)) == rings
+    assert len(receiver_of(resolved(kind), RESEND_MS, "job").watchdog(Watchdog("job"), NOW)) == rings
 
 
 @pytest.mark.parametrize(("kind", "where"), [("webhook", "runbook"), ("alertmanager", "runbook_url")])
 def test_a_watchdog_says_where_its_runbook_is(kind: Any, where: str) -> None:
-    [call] = receiver_of(resolved(kind), RESEND_MS).watchdog(Watchdog("job", "https://books/Watchdog"), NOW)
+    [call] = receiver_of(resolved(kind), RESEND_MS, "job").watchdog(Watchdog("job", "https://books/Watchdog"), NOW)
     body = orjson.loads(call.body)
     about = body if kind == "webhook" else body[0]["annotations"]
     assert about[where] == "https://books/Watchdog"

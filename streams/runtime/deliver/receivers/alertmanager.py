@@ -3,6 +3,9 @@
 An alert there is its labels, and the severity is one of them: an escalation ends the old label set and begins a new one
 with the same start, and `deploy/alertmanager/alertmanager.yml` inhibits the ticket while the page is there. The end of
 what is inhibited is not notified of either, so the end of a page says again that the ticket is over.
+
+Two alerts with the same labels are one there. So each has the label `fingerprint`, which tells segments and notices
+apart, and `job`, by which alerts of one job inhibit nothing of another.
 """
 
 import re
@@ -37,8 +40,9 @@ def label_name(name: str) -> str:
 class Alertmanager:
     """See the module. An alert that is not told again for four times `resend_ms` is over there."""
 
-    def __init__(self, receiver: Resolved, resend_ms: int) -> None:
-        self._receiver, self._resend_ms = receiver, resend_ms
+    def __init__(self, receiver: Resolved, resend_ms: int, job: str) -> None:
+        """`job` is the name of the configuration; a static label of the rules goes before it."""
+        self._receiver, self._resend_ms, self._job = receiver, resend_ms, job
 
     def calls(self, batch: Batch, now_ms: int) -> Sequence[Call]:
         """See Receiver."""
@@ -58,8 +62,9 @@ class Alertmanager:
 
     def _alerts(self, telling: Telling, now_ms: int) -> list[dict[str, object]]:
         labels = {label_name(name): value for name, value in labels_of(telling).items()}
+        labels = {"job": self._job, **labels, "fingerprint": telling.fingerprint}
         labels |= {"alertname": telling.rule, "severity": telling.severity}
-        about = {"summary": sentence(telling), "fingerprint": telling.fingerprint, "dedup_key": telling.dedup_key}
+        about = {"summary": sentence(telling), "dedup_key": telling.dedup_key}
         if telling.runbook:
             about["runbook_url"] = telling.runbook
         about |= {f"evidence_{k}": f"{v}" for k, v in sorted(telling.evidence.items()) if v is not None}
