@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from streams.alerts.rules.model import RuleSet, Severity
+from streams.alerts.rules.model import RuleSet
 from streams.runtime.config.durations import format_duration
 from streams.runtime.config.job import environment, load
 from streams.runtime.config.problems import InvalidConfigError
@@ -65,7 +65,7 @@ def check_rules(path: Path, config: Path | None, rates: Path | None, *, as_json:
         return
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"[green]ok[/green]  {escape(loaded.file)}: {', '.join(counted(loaded.rules)) or 'nothing is asked'}")
-    for line in (*_details(loaded.rules), *_unasked(config, rates)):
+    for line in (*_details(loaded), *_unasked(config, rates)):
         console.print(f"    {line}", markup=False)
     tell_warnings(console, loaded)
 
@@ -86,14 +86,10 @@ def counted(rules: RuleSet) -> list[str]:
     return [f"{n} {_NOUNS[kind][n > 1]}" for kind, n in counts.items() if n]
 
 
-def _details(rules: RuleSet) -> Iterator[str]:
+def _details(loaded: Loaded) -> Iterator[str]:
+    rules = loaded.rules
     yield f"judged every {format_duration(rules.step_ms)} of event time; rules {rules.hash}"
-    pages = [slo.name for slo in rules.slos if any(tier.severity is Severity.PAGE for tier in slo.tiers)]
-    pages += [
-        one.name for kind in ("rules", "drifts", "rollups", "canaries") for one in getattr(rules, kind)
-        if one.severity is Severity.PAGE
-    ]  # fmt: skip
-    yield f"people are woken by: {', '.join(pages) or '(none)'}"
+    yield f"people are woken by: {', '.join(loaded.wakers) or '(none)'}"
     for canary in rules.canaries:
         yield f"gate {canary.name}: {canary.candidate} against {canary.baseline} of {canary.model}, {canary.test}"
 

@@ -15,10 +15,11 @@ from streams.alerts.budget.tiers import burn_threshold, miss_limit
 from streams.alerts.evidence.series import Counts, Hours, Series
 from streams.alerts.instance import Instance, Phase
 from streams.alerts.missing import is_ready
-from streams.alerts.rules.model import HOUR, Slo, selects
+from streams.alerts.rules.model import HOUR, Severity, Slo, selects
 from streams.alerts.verdict import Evidence
 from streams.alerts.watching.said import Said, identity
 from streams.alerts.watching.standing import Standing, TierBurn
+from streams.alerts.watching.waking import age_said
 from streams.ledger.spec import NO_TIME
 
 
@@ -67,6 +68,8 @@ class BudgetWatch:
             max_page_age_ms,
             lambda: self._period(before),
         )
+        pages = {tier.name for tier in slo.tiers if tier.severity is Severity.PAGE}
+        aged = pages if settle_ms > max_page_age_ms else set()  # what these say is told as a ticket
         said = []
         for c in sorted({*np.flatnonzero(step.verdict == BREACH).tolist(), *of_class}):
             name = series.classes[c]
@@ -77,6 +80,8 @@ class BudgetWatch:
             judgement = step.judgement(c)
             # what nothing is counted of says nothing: the numbers of before stay
             more: Evidence = {"sli": slo.sli, "tier": judgement.tier}
+            if judgement.tier in aged:
+                more |= age_said(settle_ms)
             evidence = more | judgement.evidence if judgement.evidence.get("n_long") else {}
             said.append(Said("slo", slo.name, labels, judgement._replace(evidence=evidence), slo.about, refuted))
         return said

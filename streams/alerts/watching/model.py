@@ -14,7 +14,9 @@ from streams.alerts.watching.asking import Asking
 from streams.alerts.watching.found import dump_found, load_found
 from streams.alerts.watching.grouped import Grouped
 from streams.alerts.watching.roster import Roster
+from streams.alerts.watching.said import Said
 from streams.alerts.watching.standing import Standing
+from streams.alerts.watching.waking import as_old_as
 from streams.alerts.watching.wanted import Asked
 from streams.ledger.spec import NO_TIME
 from streams.quality.counts.names import Names
@@ -141,15 +143,19 @@ class ModelWatch:
         found = [window for window in self._found if window.end_ms <= t]
         self._found = [window for window in self._found if window.end_ms > t]
         for said in self._asking.judge(t, settle_ms, found, over=over):
-            self.roster.take(said, t, step_ms)
+            self._take(said, t, settle_ms)
         for said in self._grouped.rollups(self._classes):
-            self.roster.take(said, t, step_ms)
+            self._take(said, t, settle_ms)
         for said, ending in self._asking.retrain(t, self._grouped.muted_retrains(t)):
             self.roster.take(said, t, step_ms)
             if ending is not None:
                 self.roster.close([self.roster.of(said.rule)[said.labels]], t, ending)
         self.roster.hold_the_silent(t, step_ms)
         return [*self._asking.take_rows(), *self._tell(t, t + settle_ms)]
+
+    def _take(self, said: Said, t: int, settle_ms: int) -> None:
+        judgement = as_old_as(said.judgement, settle_ms, self.rules.max_page_age_ms)
+        self.roster.take(said._replace(judgement=judgement), t, self.book.windows.step_ms)
 
     def _classes(self) -> int:
         """How many classes the model has, by what is still counted of it."""

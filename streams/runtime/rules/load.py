@@ -23,6 +23,7 @@ from streams.runtime.rules.codes import RuleCode
 from streams.runtime.rules.drifts import compile_drift, compile_rollup
 from streams.runtime.rules.facts import Job, facts_of
 from streams.runtime.rules.mutes import compile_mute
+from streams.runtime.rules.pages import wakers
 from streams.runtime.rules.rates import Rates
 from streams.runtime.rules.scope import Scope
 from streams.runtime.rules.sheet import Read, Sheet, read_sheet
@@ -50,6 +51,7 @@ class Loaded:
     rules: RuleSet
     warnings: tuple[Problem, ...] = ()
     runbook_base: str | None = None  # where runbooks are that are named
+    wakers: tuple[str, ...] = ()  # the alerts that wake people in this job
 
 
 def load_rules(path: Path | None, job: Job | None = None, rates: Rates | None = None) -> Loaded:
@@ -119,7 +121,8 @@ def _compiled(sheet: Sheet, job: Job | None, rates: Rates | None, *, fits: bool)
         )
         scope.tell(RuleCode.WRONG_VALUE, (), text)
         raise InvalidConfigError(sheet.file, sheet.problems)
-    return Loaded(sheet.file, rules, tuple(sorted(set(sheet.warnings))), defaults.runbook_base)
+    warnings = tuple(sorted(set(sheet.warnings)))
+    return Loaded(sheet.file, rules, warnings, defaults.runbook_base, tuple(wakers(rules, scope.facts)))
 
 
 def _all(scope: Scope, tables: list[Read], compiled: Callable[[Scope, Read], R | None]) -> tuple[R, ...]:

@@ -32,6 +32,17 @@ def test_rules_are_told_in_a_few_lines(rules: Path, capsys: pytest.CaptureFixtur
     assert shown.err == ""
 
 
+def test_who_wakes_nobody_in_this_job_is_not_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rules, job = tmp_path / "rules.toml", tmp_path / "job.toml"
+    late = '[[slo]]\nname = "late"\ntarget = 0.9\nrunbook = "x"\nmodel = "b"\nno_data.severity = "page"\n'
+    rules.write_text(f'{SLO}{late}[[rollup]]\nname = "all"\nof = "late"\nwhen = "firing_classes > 1"\nrunbook = "x"\n')
+    job.write_text('[[predictions]]\ntopic = "p"\n[models.b]\nsettle = "8h"\n')
+    assert main(["check", str(rules)]) == 0
+    assert "people are woken by: late, recall, all, late/no-data\n" in capsys.readouterr().out
+    assert main(["check", str(rules), "-c", str(job)]) == 0
+    assert "people are woken by: recall (not for b: a ticket by the age rule)\n" in capsys.readouterr().out
+
+
 def test_every_problem_is_a_line_and_the_exit_code_is_that_of_configurations(
     rules: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
