@@ -52,11 +52,9 @@ def deliver(
 
       streams deliver -c quality.toml --redrive --receiver on-call
 
-    Exit codes: 0 stopped in order, or taken; 1 a test was not taken, or there are dead letters (with
-    --redrive: still); 69 no broker at the
-    start, 70 a bug, 74 a log was truncated or made again, 76 a topic is wrong (with --dead-letters and
-    --redrive: or missing), 77 not permitted, 78 wrong
-    configuration, or a secret that is not to be had.
+    Exit codes: 0 stopped in order, or taken; 1 a test was not taken, or there are dead letters (with --redrive: still);
+    69 no broker at the start, 70 a bug, 74 a log was truncated or made again, 76 a topic is wrong (with --dead-letters
+    and --redrive: or missing), 77 not permitted, 78 wrong configuration, or a secret that is not to be had.
     """
     # httpx and the Kafka client, a quarter of a second that other commands spare
     from streams.runtime.deliver.credentials import resolve, secrets_of  # noqa: PLC0415

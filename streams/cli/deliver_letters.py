@@ -47,7 +47,8 @@ def send_again(config: Config, receiver: str | None, *, as_json: bool) -> int:
     """Ask for the dead letters to be sent again, and show what becomes of them; the exit code."""
     known = {one.name for one in config.receivers}
     if receiver is not None and receiver not in known:
-        raise typer.BadParameter(f"there is no receiver {receiver!r}; there are {', '.join(sorted(known))}.")
+        there = f"there are {', '.join(sorted(known))}" if known else "there is none"
+        raise typer.BadParameter(f"there is no receiver {receiver!r}; {there}.")
     found = dead_letters(config, receiver)
     asked = [letter for letter in found if letter.row["receiver"] in known]
     strange = sorted({letter.row["receiver"] for letter in found} - known)
