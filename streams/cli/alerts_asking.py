@@ -20,8 +20,6 @@ from streams.web.alerts import PHASES
 
 Row = Mapping[str, Any]
 
-_WHOLE = 32
-
 
 class Found(NamedTuple):
     """Alerts that are not inactive, the loudest and oldest first, and up to when each model was judged.
@@ -83,12 +81,7 @@ class Worker(NamedTuple):
             return []
 
     def history(self, fingerprint: str) -> list[Row]:
-        """The transitions of one alert; a fingerprint that is not whole is looked for among those that are active."""
-        if len(fingerprint) < _WHOLE:
-            active = {row["fingerprint"] for row in self.alerts().alerts}
-            fingerprint = _only(sorted(name for name in active if name.startswith(fingerprint))) or fingerprint
-        if len(fingerprint) < _WHOLE:
-            return []
+        """The transitions of the one alert whose fingerprint begins so; none for one that is unknown."""
         try:
             return list(page_of_worker(self.url, f"/v1/alerts/{fingerprint}/history", {})["transitions"])
         except NothingThereError:

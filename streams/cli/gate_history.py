@@ -122,6 +122,9 @@ def _cells(path: Path, model: str) -> list[_Cell]:
             newest[key] = revision, cell
     cells = [cell for _, cell in newest.values()]
     if not cells:
+        models = {str(row.get("model")) for _, row in rows_of(path, _CLASS, _CLASS)}
+        if model not in models:
+            raise ConfigError(f"{path} has no model {model}; it has: {', '.join(sorted(models)) or 'none'}.")
         raise ConfigError(f"{path} has no windows of the model {model} that tumble, such as 24h.")
     smallest = min(cell.length for cell in cells)
     return [cell for cell in cells if cell.length == smallest]

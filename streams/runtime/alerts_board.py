@@ -123,6 +123,11 @@ class AlertsBoard:
         with self._lock:
             return [self._mutes[name] for name in sorted(self._mutes)]
 
+    def fingerprints(self, begins: str) -> Sequence[str]:
+        """The fingerprints in the log that begin so, sorted."""
+        with self._lock:
+            return sorted(name for name in self._log if name.startswith(begins))
+
     def history(self, fingerprint: str) -> History:
         """The transitions of one alert, oldest first."""
         with self._lock:

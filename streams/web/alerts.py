@@ -14,7 +14,7 @@ PHASES = ("pending", *ACTIVE)
 MOST_ALERTS = 1_000
 """Alerts of one answer; `total` says how many there are."""
 
-_FINGERPRINT = re.compile(r"[0-9a-f]{32}")
+_FINGERPRINT = re.compile(r"[0-9a-f]{4,32}")
 
 Row = Mapping[str, Any]
 
@@ -37,6 +37,9 @@ class AlertBoard(Protocol):
 
     def judged(self) -> Mapping[str, str]:
         """Up to when each model has been judged, RFC 3339."""
+
+    def fingerprints(self, begins: str) -> Sequence[str]:
+        """The fingerprints in the log that begin so, sorted."""
 
     def history(self, fingerprint: str) -> History:
         """What is known of one alert; no transitions for one that nobody knows."""
@@ -70,11 +73,15 @@ def _history(board: AlertBoard, asked: Asked) -> Page:
     parameters(asked, ())
     fingerprint = asked.path["fingerprint"]
     if not _FINGERPRINT.fullmatch(fingerprint):
-        raise RefusedError(400, "a fingerprint has 32 hexadecimal digits")
+        raise RefusedError(400, "a fingerprint has 32 hexadecimal digits; its first 4 or more will do")
     _check_ready(board)
-    history = board.history(fingerprint)
-    if not history.transitions:
+    found = board.fingerprints(fingerprint)
+    if len(found) > 1:
+        raise RefusedError(400, f"several alerts begin so: {', '.join(found[:5])}; write more of the one you mean")
+    if not found:
         raise RefusedError(404, "no alert of this fingerprint is in the log")
+    [fingerprint] = found
+    history = board.history(fingerprint)
     return json_page({"fingerprint": fingerprint, "transitions": list(history.transitions), "whole": history.is_whole})
 
 

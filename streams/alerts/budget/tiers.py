@@ -14,6 +14,9 @@ CANONICAL = {"fast": 14.4, "quick": 10.0, "medium": 6.0, "slow": 3.0, "long": 1.
 By the tier's name; a tier of another name has no bound. (Site Reliability Workbook, chapter 5.)
 """
 
+_DIGITS = 12
+"""People read these numbers: 3.7, not 3.7000000000000006."""
+
 CLEAR_BURN = 0.8
 """The share of the tier's burn that the short window must fall below before a class counts as well again."""
 
@@ -31,7 +34,7 @@ def burn_threshold(tier: Tier, target: float) -> float:
     """B: the burn above which a tier breaches. That of the tier if it names one, else by its drop (0 without any)."""
     if tier.burn is not None:
         return tier.burn
-    return min(CANONICAL.get(tier.name, float("inf")), burn_of_drop(target, tier.drop or 0.0))
+    return min(CANONICAL.get(tier.name, float("inf")), round(burn_of_drop(target, tier.drop or 0.0), _DIGITS))
 
 
 def miss_limit(tier: Tier, target: float) -> float:
@@ -41,7 +44,7 @@ def miss_limit(tier: Tier, target: float) -> float:
 
 def floor_of(tier: Tier, target: float) -> float:
     """The recall below which a tier breaches: `1 - B (1 - T)`. Below 0 it never can."""
-    return 1 - miss_limit(tier, target)
+    return round(1 - miss_limit(tier, target), _DIGITS)
 
 
 def window_lengths(slo: Slo) -> tuple[int, ...]:

@@ -34,6 +34,7 @@ _KINDS = {
     "slo": "slos", "rule": "rules", "drift": "drifts", "rollup": "rollups", "canary": "canaries", "retrain": "retrains",
 }  # fmt: skip
 _WITH_NO_DATA = ("slo", "rule")
+_WITH_ARTICLE = {"name": "a name", "reason": "a reason", "author": "an author"}
 
 Judged = Mapping[str, str]
 """Up to when each model has been judged, RFC 3339."""
@@ -89,7 +90,9 @@ def requested(body: Mapping[str, Any], rules: RuleSet, job: Job | None, judged: 
     said = {"name": request.name, "reason": request.reason.strip(), "author": request.author.strip()}
     for key, given in said.items():
         if not given and key not in wrong:
-            found.append(MuteProblem(RuleCode.MISSING_KEY, key, f"a mute needs a {key}, so that others know of it."))
+            found.append(
+                MuteProblem(RuleCode.MISSING_KEY, key, f"a mute needs {_WITH_ARTICLE[key]}, so that others know of it.")
+            )
     try:
         orjson.dumps(request.match)
     except TypeError:  # half characters: what is not UTF-8 on a command line

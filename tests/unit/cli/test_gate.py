@@ -137,7 +137,12 @@ def test_a_replay_with_a_gate_of_its_own_says_what_that_said(
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        (b"", "classes.jsonl has no windows of the model m that tumble, such as 24h."),
+        (b"", "classes.jsonl has no model m; it has: none."),
+        (orjson.dumps(row("42", 0, "a", (1, 1), model="x")), "has no model m; it has: x."),
+        (
+            orjson.dumps(row("42", 0, "a", (1, 1), window="24h/1h")),
+            "has no windows of the model m that tumble, such as",
+        ),
         (b"{}\n", "classes.jsonl:1 is not a row of quality.class.v1."),
         (b"{\n", "classes.jsonl:1 is not a row of quality.class.v1."),
         (orjson.dumps(row("42", 0, "a", (1, 1), tp="x")), "classes.jsonl:1 is not a row of quality.class.v1."),

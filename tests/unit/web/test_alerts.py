@@ -11,6 +11,7 @@ from streams.web.pages import Page
 from streams.web.routes import Asked, answered
 
 PRINT = "0123456789abcdef" * 2
+OTHER = "0123" + "f" * 28
 
 
 def row(model: str = "fraud", severity: str = "page", phase: str = "firing") -> dict[str, Any]:
@@ -29,6 +30,9 @@ class Board:
 
     def judged(self) -> Mapping[str, str]:
         return {"fraud": "2026-11-20T06:00:00.000Z"}
+
+    def fingerprints(self, begins: str) -> Sequence[str]:
+        return [name for name in (PRINT, OTHER) if name.startswith(begins)]
 
     def history(self, fingerprint: str) -> History:
         return History(self.rows if fingerprint == PRINT else [], self.whole)
@@ -96,7 +100,17 @@ def test_the_history_of_one() -> None:
 @pytest.mark.parametrize("fingerprint", ["0", "x" * 32, PRINT.upper(), PRINT + "0", "../../etc/passwd"])
 def test_what_is_no_fingerprint_is_refused(fingerprint: str) -> None:
     page = history(Board(ROWS), fingerprint)
-    assert (page.status, json.loads(page.body)) == (400, {"error": "a fingerprint has 32 hexadecimal digits"})
+    assert (page.status, json.loads(page.body)) == (
+        400,
+        {"error": "a fingerprint has 32 hexadecimal digits; its first 4 or more will do"},
+    )
+
+
+def test_the_first_digits_will_do_where_they_mean_one() -> None:
+    assert json.loads(history(Board(ROWS), PRINT[:5]).body)["fingerprint"] == PRINT
+    page = history(Board(ROWS), "0123")
+    assert page.status == 400
+    assert f"several alerts begin so: {PRINT}, {OTHER}" in json.loads(page.body)["error"]
 
 
 def test_an_alert_that_nobody_knows_is_not_found() -> None:
