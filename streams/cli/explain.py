@@ -20,6 +20,7 @@ from streams.runtime.errors import ConfigError
 
 if TYPE_CHECKING:
     from streams.cli.explain_budget import Detection, Expected, TierFacts
+    from streams.runtime.rules.rates import Rates
 
 _SHOWN_CLASSES = 40
 """Classes that are shown to people; JSON has all."""
@@ -34,6 +35,9 @@ def explain(
     rates: Annotated[
         Path | None, typer.Option("--rates", help="Folder of a replay: the labels there really are.", metavar="FOLDER")
     ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="The labels that the running job of --config has: read from its topics.")
+    ] = False,
     deff: Annotated[
         float, typer.Option(help="How much more misses vary than a coin: the design effect.", min=1.0, max=20.0)
     ] = 1.0,
@@ -41,28 +45,29 @@ def explain(
 ) -> None:
     """Explain an error budget: where each tier begins, how soon drops are told, how often it tells in vain.
 
-    With `--rates` for the classes that there are, else for some usual rates. False alarms are those of a class that
-    sits exactly on its target, a better one has far fewer; delays begin when the labels of the drop settle.
+    With `--rates` or `--live` for the classes that there are, else for some usual rates. False alarms are those of a
+    class that sits exactly on its target, a better one has far fewer; delays begin when the labels of the drop settle.
 
     [bold]Examples[/bold]
 
       streams explain recall -r rules.toml
 
       streams explain recall -r rules.toml -c quality.toml --rates counted
+
+      streams explain recall -r rules.toml -c quality.toml --live
     """
     from streams.cli.explain_budget import expected_of, targets, tier_facts, watched_in  # noqa: PLC0415 -- slow to load
     from streams.runtime.rules.load import load_rules  # noqa: PLC0415 -- as above
-    from streams.runtime.rules.rates import read_rates  # noqa: PLC0415 -- as above
 
     job = None if config is None else load(config, environment())
     loaded = load_rules(rules, job).rules
     one = _named(loaded, slo, rules)
     settle_ms = _settle_ms(one, job)
     aged = settle_ms is not None and settle_ms > loaded.max_page_age_ms
-    seen = None if rates is None else read_rates(rates)
+    seen = _seen(rates, job, live=live)
     expected = [expected_of(one, w, loaded.step_ms, deff, aged=aged) for w in watched_in(one, seen)]
     if seen is not None and not expected:
-        raise ConfigError(f"{rates} has no class that {slo} watches; seen were {', '.join(sorted(seen.models))}.")
+        raise ConfigError(f"{seen.folder} has no class that {slo} watches; seen were {', '.join(sorted(seen.models))}.")
     tiers = {target: tier_facts(one, target) for target in targets(one)}
     if as_json:
         facts = {str(target): [_tier_dict(fact) for fact in found] for target, found in tiers.items()}
@@ -93,6 +98,23 @@ def _named(rules: RuleSet, name: str, path: Path) -> Slo:
     there = f"It has {', '.join(names)}." if names else "It has none."
     near = closest(name, names) if get_close_matches(name, names, 1) else ""
     raise ConfigError(f'{path} has no [[slo]] "{name}".{near} {there}')
+
+
+def _seen(rates: Path | None, job: Config | None, *, live: bool) -> "Rates | None":
+    """The labels that there are, where it is said who knows them."""
+    if rates is None and not live:
+        return None
+    if rates is not None and live:
+        raise typer.BadParameter("say one of --rates FOLDER and --live.")
+    if rates is not None:
+        from streams.runtime.rules.rates import read_rates  # noqa: PLC0415 -- slow to load
+
+        return read_rates(rates)
+    if job is None:
+        raise typer.BadParameter("--live needs the job: --config CONFIG.")
+    from streams.runtime.rules.live_rates import read_live_rates  # noqa: PLC0415 -- as above
+
+    return read_live_rates(job)
 
 
 def _settle_ms(slo: Slo, job: Config | None) -> int | None:

@@ -1,6 +1,6 @@
-"""How many labels are there of each class, and when do they come? As the rows of a replay say."""
+"""How many labels are there of each class, and when do they come? As the rows of a replay or of a running job say."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -29,7 +29,7 @@ class ModelRates:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What was seen in a folder, by model."""
+    """What was seen in a folder, or under a prefix of topics, by model."""
 
     folder: str
     models: Mapping[str, ModelRates] = field(default_factory=dict)
@@ -41,10 +41,19 @@ def read_rates(folder: Path) -> Rates:
     Raises:
         ConfigError: There are no rows of classes or windows, or they cannot be read.
     """
-    classes = _newest(folder / "classes.jsonl", "quality.class.v1")
+    classes, windows = (
+        (row for _, row in rows_of(folder / f"{noun}.jsonl", schema, schema))
+        for noun, schema in (("classes", "quality.class.v1"), ("windows", "quality.window.v1"))
+    )
+    return rates_of(str(folder), classes, windows)
+
+
+def rates_of(where: str, class_rows: Iterable[Mapping[str, Any]], window_rows: Iterable[Mapping[str, Any]]) -> Rates:
+    """The rates in rows of classes and of windows. Raises ConfigError, naming `where`, when no class has any."""
+    classes = _newest(class_rows)
     window = _shortest(row["window"] for row in classes)
     if window is None:
-        raise ConfigError(f"{folder} has no rows of classes of a tumbling window, so there are no rates to go by.")
+        raise ConfigError(f"{where} has no rows of classes of a tumbling window, so there are no rates to go by.")
     hours = parse_window(window).size_ms / HOUR
     support: dict[tuple[str, str, str], int] = {}
     lengths: dict[tuple[str, str], set[str]] = {}
@@ -54,7 +63,7 @@ def read_rates(folder: Path) -> Rates:
             key = (model, version, row["class"])
             support[key] = support.get(key, 0) + row["support"]
             lengths.setdefault((model, version), set()).add(row["window_start"])
-    delays = _delays(folder, window)
+    delays = _delays(window_rows, window)
     models = {}
     for name in sorted({model for model, _ in lengths}):
         rates: dict[str, float] = {}
@@ -64,13 +73,13 @@ def read_rates(folder: Path) -> Rates:
                 rates[cls] = max(rates.get(cls, 0.0), rate)
         versions = tuple(sorted(version for model, version in lengths if model == name))
         models[name] = ModelRates(versions, rates, delays.get(name))
-    return Rates(str(folder), models)
+    return Rates(where, models)
 
 
-def _delays(folder: Path, window: str) -> dict[str, float]:
+def _delays(rows: Iterable[Mapping[str, Any]], window: str) -> dict[str, float]:
     """The median delay of labels by model, s."""
     found: dict[str, list[float]] = {}
-    for row in _newest(folder / "windows.jsonl", "quality.window.v1"):
+    for row in _newest(rows):
         if row["window"] == window and row.get("label_delay_p50_s") is not None:
             found.setdefault(row["model"], []).append(row["label_delay_p50_s"])
     return {model: median(values) for model, values in found.items()}
@@ -82,10 +91,10 @@ def _shortest(names: Iterator[str]) -> str | None:
     return min(tumbling, key=lambda spec: spec.size_ms).name if tumbling else None
 
 
-def _newest(path: Path, schema: str) -> list[Mapping[str, Any]]:
+def _newest(given: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The newest row of each key of all predictions together, by event time."""
     rows: dict[tuple[str, str], Mapping[str, Any]] = {}
-    for _, row in rows_of(path, schema, schema):
+    for row in given:
         if row["view"] != _VIEW or row["segment"] != _ALL:
             continue
         key = (row["metric_key"], row.get("class", ""))

@@ -104,6 +104,24 @@ def test_with_a_replay_the_classes_that_there_are(
     assert "too few events to carry a budget (under 10 misses a period): never" in shown
 
 
+def test_live_rates_are_those_in_the_topics_of_the_job(
+    rules: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = (write(tmp_path, {"ok": 800, "chargeback": 2}) / "classes.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = {"classes": {str(n): (json.loads(line), START) for n, line in enumerate(lines)}, "windows": {}}
+    monkeypatch.setattr("streams.runtime.rules.live_rates.newest_rows", lambda _, noun: rows[noun])
+    job = tmp_path / "job.toml"
+    job.write_text(JOB, encoding="utf-8")
+    classes = answer(capsys, "-r", rules, "-c", job, "--live")["classes"]
+    assert [(row["class"], row["events_per_h"]) for row in classes] == [("ok", 800), ("chargeback", 2)]
+    assert main(["explain", "recall", "-r", str(rules), "--live"]) == 2
+    assert main(["explain", "recall", "-r", str(rules), "-c", str(job), "--live", "--rates", str(tmp_path)]) == 2
+    capsys.readouterr()
+    rows["classes"] = {}
+    assert main(["explain", "recall", "-r", str(rules), "-c", str(job), "--live"]) == 78
+    assert "quality.classes.v1 has no rows of classes of a tumbling window" in capsys.readouterr().err
+
+
 def test_people_see_tiers_and_delays(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "recall", "-r", str(rules), "--deff", "2"]) == 0
     shown = capsys.readouterr().out
