@@ -152,10 +152,12 @@ def _completeness(found: Completeness | None) -> Measured:
     if not n or not usual:
         return Measured(np.array([np.nan]), np.array([n]))
     share = found.labelled / n
+    least = usual if found.least is None else found.least
 
     def interval(z: float) -> tuple[Floats, Floats]:
+        # above: against the least share that is still like other days, so that days that differ are no lack of labels
         lower, upper = wilson(share, n, z)
-        return np.array([lower / usual]), np.array([upper / usual])
+        return np.array([lower / usual]), np.array([upper / least if least else np.nan])
 
     return Measured(np.array([share / usual]), np.array([n]), interval, {"labelled_share": share, "usual_share": usual})
 

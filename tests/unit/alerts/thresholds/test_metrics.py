@@ -112,6 +112,19 @@ def test_label_completeness_is_relative_to_what_is_usual_and_was_at_the_time() -
     assert (lower[0] * 0.6, upper[0] * 0.6) == pytest.approx(wilson(0.48, 200))
 
 
+def test_label_completeness_is_sure_to_be_low_only_below_the_least_that_other_days_have() -> None:
+    alike, differ = (measure("label_completeness", SEEN, Completeness(200, 96, 0.6, least)) for least in (None, 0.4))
+    assert differ.value == alike.value
+    assert alike.interval is not None
+    assert differ.interval is not None
+    (lower, upper), (same, more) = alike.interval(1.96), differ.interval(1.96)
+    assert lower == same
+    assert more[0] == pytest.approx(upper[0] * 0.6 / 0.4)
+    never = measure("label_completeness", SEEN, Completeness(200, 96, 0.6, 0.0))
+    assert never.interval is not None
+    assert np.isnan(never.interval(1.96)[1]).all()
+
+
 @pytest.mark.parametrize("nothing", [None, Completeness(0, 0, 0.6), Completeness(5, 5, None), Completeness(5, 0, 0.0)])
 def test_label_completeness_is_undefined_without_anything_to_go_by(nothing: Completeness | None) -> None:
     assert np.isnan(measure("label_completeness", SEEN, nothing).value).all()
