@@ -140,7 +140,7 @@ def _evaluate(
     kept = _kept(own, t), _kept(base, t)
     if not state.start:
         state.start = overlap(*kept, HOUR, None).start or 0
-    shared = overlap(*kept, HOUR, (state.start, state.start + canary.max_duration_ms))
+    shared = overlap(*kept, HOUR, (state.start, state.start + canary.max_duration_ms), canary.cls)
     waits, looks = "", terms.plan.looks
     if looks and state.start:
         due = _due(canary, looks, state, t)
@@ -186,4 +186,5 @@ def _question(canary: Canary) -> str:
     return digest(
         f"{canary.metric}|{canary.margin!r}|{canary.class_margin!r}|{canary.alpha!r}|{canary.test}|{canary.design}|"
         f"{canary.min_support}|{canary.max_duration_ms}|{canary.ready!r}"
+        + ("" if canary.cls == "*" else f"|{canary.cls}")
     )

@@ -69,7 +69,7 @@ def judge_history(
 
     It is looked at once, at its end: a planned test takes its last look.
     """
-    shared = overlap(own, base, block_ms, None)
+    shared = overlap(own, base, block_ms, None, canary.cls)
     terms = terms_of(canary)
     terms = terms._replace(look=max(1, terms.plan.looks))
     t = max((int(hours.start[-1]) + block_ms for _, hours in (own, base) if len(hours.start)), default=0)

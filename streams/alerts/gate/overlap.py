@@ -11,6 +11,7 @@ import numpy as np
 
 from streams.alerts.evidence.series import Hours
 from streams.alerts.gate.comparison import Arms, Ints
+from streams.alerts.rules.model import selects
 
 FEWEST_BLOCKS = 24
 """Hours with labels in both arms below which nothing can be said about how much the difference varies."""
@@ -19,16 +20,12 @@ MOST_DEFF = 20.0
 
 
 class Arm(NamedTuple):
-    """One version in the shared hours, arrays of shape (H, K) in the order of the classes of both."""
+    """One version in the shared hours, arrays of shape (H, K) in the order of the classes that are compared."""
 
     support: Ints
     hits: Ints
     predictions: int
-
-    @property
-    def labelled(self) -> int:
-        """Predictions with a label."""
-        return int(self.support.sum())
+    labelled: int  # predictions with a label, of any class
 
     @property
     def completeness(self) -> float | None:
@@ -76,14 +73,19 @@ class Overlap(NamedTuple):
 
 
 def overlap(
-    own: tuple[Sequence[str], Hours], base: tuple[Sequence[str], Hours], hour_ms: int, bounds: tuple[int, int] | None
+    own: tuple[Sequence[str], Hours],
+    base: tuple[Sequence[str], Hours],
+    hour_ms: int,
+    bounds: tuple[int, int] | None,
+    pattern: str = "*",
 ) -> Overlap:
     """What two versions share, given as (classes, hours), of the hours that begin in `bounds` (begin, end), ms.
 
-    A class that no hour of either version has a label of is no class of balanced accuracy; one that had labels at any
-    time, also outside the bounds, must have them. So give all hours that are kept.
+    Compared are the classes that `pattern` selects; labels are complete or not in all classes together. A class that
+    no hour of either version has a label of is no class of balanced accuracy; one that had labels at any time, also
+    outside the bounds, must have them. So give all hours that are kept.
     """
-    names = sorted(_labelled(own) | _labelled(base))
+    names = sorted(name for name in _labelled(own) | _labelled(base) if selects(pattern, name))
     shared = np.intersect1d(_starts(own[1]), _starts(base[1]))
     if bounds is not None:
         shared = shared[(shared >= bounds[0]) & (shared < bounds[1])]
@@ -113,4 +115,4 @@ def _arm(version: tuple[Sequence[str], Hours], names: list[str], shared: Ints) -
         if name in index:
             support[:, column] = hours.support[inside, index[name]]
             hits[:, column] = hours.hits[inside, index[name]]
-    return Arm(support, hits, int(hours.of_class[inside].sum()))
+    return Arm(support, hits, int(hours.of_class[inside].sum()), int(hours.support[inside].sum()))

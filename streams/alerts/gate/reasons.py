@@ -8,7 +8,7 @@ from streams.alerts.gate.verdict import Comparison, GateVerdict
 from streams.alerts.rules.model import DAY, HOUR
 
 NOTHING_SHARED = "there is no hour yet in which both versions have predictions"
-NO_LABELS = "neither version has a labelled event yet"
+NO_LABELS = "neither version has a labelled event yet of a class that is compared"
 ASSUMED_INDEPENDENT = "; counts of pairs are not at hand, so both arms were taken as independent, which is cautious"
 
 

@@ -175,6 +175,7 @@ class Canary(msgspec.Struct, frozen=True):
     model: str
     candidate: str = "*"  # pattern of versions
     baseline: str = "previous"  # a version, or "previous": the one that was seen first before the candidate
+    cls: str = "*"  # pattern of the classes that are compared
     metric: str = "balanced_accuracy"
     margin: float = 0.02
     class_margin: float = 0.05
@@ -243,6 +244,7 @@ class RuleSet(msgspec.Struct, frozen=True):
     retrains: tuple[Retrain, ...] = ()
     max_page_age_ms: int = 6 * HOUR  # evidence that settles later than this is a ticket
     retire_after_ms: int = 7 * DAY  # a version without predictions for so long is gone
+    replaced_after_ms: int = 6 * HOUR  # ... and the alerts of one that another version took over from so long ago
     heartbeat_ms: int = HOUR  # how often the state of an active alert is written anew
 
 

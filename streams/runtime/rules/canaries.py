@@ -41,9 +41,12 @@ def compile_canary(scope: Scope, read: Read) -> Canary:
     if baseline != "previous" and (baseline == "*" or baseline.startswith("!") or "|" in baseline):
         text = f'the baseline "{baseline[:60]}" is not one version. Name one, an alias, or "previous".'
         scope.tell(RuleCode.WRONG_VALUE, (*path, "baseline"), text)
+    if scope.knows(path, "model", "class"):
+        scope.classes(table.model, names_in(table.cls), (*path, "class"))
     return Canary(
         name=table.name,
         model=table.model,
+        cls=table.cls,
         candidate=candidate,
         baseline=baseline,
         metric=METRIC,

@@ -77,6 +77,7 @@ class DefaultsTable(Table):
     no_data: NoDataTable = NoDataTable()
     max_page_age_ms: Duration = Field(default=RuleSet("").max_page_age_ms, alias="max_page_age")
     retire_after_ms: Duration = Field(default=RuleSet("").retire_after_ms, alias="retire_after")
+    replaced_after_ms: Duration = Field(default=RuleSet("").replaced_after_ms, alias="replaced_after")
     heartbeat_ms: Duration = Field(default=RuleSet("").heartbeat_ms, alias="heartbeat")
 
 
@@ -176,6 +177,7 @@ class CanaryTable(AboutTable):
     model: Pattern
     candidate: Annotated[str, Field(min_length=1)] = _GATE.candidate
     baseline: Annotated[str, Field(min_length=1)] = _GATE.baseline
+    cls: Pattern = Field(default=_GATE.cls, alias="class")
     metric: str = _GATE.metric
     margin: Inside = _GATE.margin
     class_margin: Inside = _GATE.class_margin

@@ -156,6 +156,14 @@ def test_a_gate_has_its_defaults_and_every_test() -> None:
     for test in ("always_valid", "fixed"):
         assert rules_of(text.format(test)).canaries == (Canary(test, "m", test=test, design="shadow"),)
     assert rules_of('[[canary]]\nname = "x"\nmodel = "m"\ntest = "obf:24"\n').canaries[0].test == "obf:24"
+    assert rules_of('[[canary]]\nname = "x"\nmodel = "m"\nclass = "!rare"\n').canaries[0].cls == "!rare"
+
+
+def test_the_classes_of_a_gate_are_those_of_the_job() -> None:
+    job = parse('[classes]\nexpected = ["ok", "rare"]\n', "j.toml", {})
+    text = 'schema = 1\n[[canary]]\nname = "x"\nmodel = "m"\nclass = "!rrae"\n'
+    with pytest.raises(InvalidConfigError, match='class "rrae" is not in the catalogue'):
+        parse_rules(text, "r.toml", job)
 
 
 def test_the_step_is_the_pane_where_that_is_coarse_and_windows_nobody_wrote_fit_it() -> None:

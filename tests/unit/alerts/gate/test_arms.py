@@ -98,6 +98,25 @@ def test_a_pass_stands_with_the_body_of_its_step_and_is_told_once() -> None:
     assert (decided[-1].t, decided[-1].settled_at) == (decided[0].t, decided[0].t + 30 * MINUTE)
 
 
+def test_a_class_that_is_left_out_keeps_no_gate_undecided_and_vetoes_nothing() -> None:
+    rare: Rates = {"fraud": (1, 0), "ok": (1000, 950)}
+    whole, part = Race(canary(min_support=100)), Race(canary(min_support=100, cls="!fraud"))
+    assert list(whole.hours(48, rare, rare))[-1].verdict == "inconclusive"
+    passed = list(part.hours(48, rare, rare))[-1]
+    assert (passed.verdict, [c["class"] for c in passed.body["classes"]]) == ("pass", ["ok"])
+    assert passed.body["label_completeness"] == 1.0
+    assert list(Race(canary(cls="ok")).hours(48, BAD, GOOD))[-1].verdict == "pass"
+    nothing = Race(canary(cls="other")).hour(GOOD, GOOD)
+    assert nothing.body["reason"] == "neither version has a labelled event yet of a class that is compared"
+
+
+def test_other_classes_are_another_question() -> None:
+    race = Race()
+    assert list(race.hours(48, BAD, GOOD))[-1].verdict == "fail"
+    race.canary = canary(cls="ok")
+    assert race.judge().verdict == "pass"
+
+
 def test_what_was_said_is_not_said_again() -> None:
     race = Race()
     first = list(race.hours(2, GOOD, GOOD))[-1]
