@@ -21,6 +21,7 @@ pytestmark = pytest.mark.system
 
 NOBODY = "http://127.0.0.1:9/"
 HOUR_MS = 3_600_000
+FRAUD = {"model": "fraud"}
 Alerts = Mapping[str, Mapping[str, Any]]
 """Alerts as Alertmanager takes them, by a name of the test."""
 
@@ -54,13 +55,13 @@ def of_prometheus(alertname: str, severity: str, **labels: str) -> dict[str, Any
 
 
 def of_deliverer(
-    job: str, rule: str, severity: str, fingerprint: str, kind: Kind = Kind.FIRING, **labels: str
+    job: str, rule: str, severity: str, fingerprint: str, labels: Mapping[str, str], kind: Kind = Kind.FIRING
 ) -> dict[str, Any]:
-    """An alert as `streams deliver` sends it; `segment_country` is the label `segment.country`."""
+    """An alert as `streams deliver` sends it."""
     now_ms = wall_ms()
     telling = Telling(
         f"{fingerprint}-{severity}", kind, Reason.FIRST, fingerprint, rule, "slo",
-        tuple(sorted((name.replace("segment_", "segment."), value) for name, value in labels.items())),
+        tuple(sorted(labels.items())),
         now_ms, severity, 0, now_ms, now_ms,
     )  # fmt: skip
     words = receiver_of(Resolved("am", "alertmanager", NOBODY, None), HOUR_MS, job)
@@ -89,16 +90,16 @@ def hidden(alertmanager: RealAlertmanager, alerts: Alerts, expected: Sequence[st
 
 def test_a_page_hides_the_ticket_that_it_was_and_no_other(alertmanager: RealAlertmanager, job: str) -> None:
     of_class = {"model": "fraud", "version": "42", "class": "chargeback"}
-    germany, france = {**of_class, "segment_country": "DE"}, {**of_class, "segment_country": "FR"}
+    germany, france = {**of_class, "segment.country": "DE"}, {**of_class, "segment.country": "FR"}
     seen = {"job": job, "rule": "recall", **of_class}
     hidden(
         alertmanager,
         {
-            "page of Germany": of_deliverer(job, "recall", "page", "f-de", **germany),
-            "ticket that it was": of_deliverer(job, "recall", "ticket", "f-de", **germany),
-            "ticket of France": of_deliverer(job, "recall", "ticket", "f-fr", **france),
-            "ticket of another job": of_deliverer(f"{job}-b", "recall", "ticket", "f-de", **germany),
-            "ticket of another rule": of_deliverer(job, "precision", "ticket", "f-pr", **germany),
+            "page of Germany": of_deliverer(job, "recall", "page", "f-de", germany),
+            "ticket that it was": of_deliverer(job, "recall", "ticket", "f-de", germany),
+            "ticket of France": of_deliverer(job, "recall", "ticket", "f-fr", france),
+            "ticket of another job": of_deliverer(f"{job}-b", "recall", "ticket", "f-de", germany),
+            "ticket of another rule": of_deliverer(job, "precision", "ticket", "f-pr", germany),
             "seen page of Germany": of_prometheus("QualityErrorBudgetBurn", "page", segment="country=DE", **seen),
             "seen ticket that it was": of_prometheus("QualityErrorBudgetBurn", "ticket", segment="country=DE", **seen),
             "seen ticket of France": of_prometheus("QualityErrorBudgetBurn", "ticket", segment="country=FR", **seen),
@@ -115,15 +116,15 @@ def test_a_broken_join_hides_what_is_said_of_models_of_its_job(alertmanager: Rea
         alertmanager,
         {
             "join": of_prometheus("QualityLabelJoinBroken", "page", inhibits="quality", job=job),
-            "page of a class": of_deliverer(job, "recall", "page", "f-1", **fraud, **{"class": "spam"}),
+            "page of a class": of_deliverer(job, "recall", "page", "f-1", {**fraud, "class": "spam"}),
             "ticket of a model": of_prometheus("QualityBalancedAccuracyLow", "ticket", job=job, **fraud),
-            "page of another job": of_deliverer(other, "recall", "page", "f-2", **fraud),
+            "page of another job": of_deliverer(other, "recall", "page", "f-2", fraud),
             "ticket of another job": of_prometheus("QualityBalancedAccuracyLow", "ticket", job=other, **fraud),
             "another broken join": of_prometheus("QualityLabelJoinBroken", "page", inhibits="quality", job=f"{job}-c"),
             "late labels": of_prometheus("QualityLabelsLate", "ticket", job=job, model="fraud"),
             "a judge": of_prometheus("QualityJudgeStuck", "page", job=job, model="fraud"),
             "a mute": of_prometheus("QualityMutedAlertFiring", "ticket", job=job, rule="recall", **fraud),
-            "what was missed": of_deliverer(job, "QualityEpisodesMissed", "ticket", "t-1", Kind.NOTICE, model="fraud"),
+            "what was missed": of_deliverer(job, "QualityEpisodesMissed", "ticket", "t-1", FRAUD, Kind.NOTICE),
             "nobody to tell": of_prometheus("QualityDelivererDown", "page"),
             "the pipeline": of_prometheus("QualityPipelineStalled", "page", job=job),
         },
@@ -162,16 +163,16 @@ def test_a_job_that_stands_hides_that_its_mutes_end(alertmanager: RealAlertmanag
     hidden(
         alertmanager,
         {
-            "stall": of_deliverer(job, "QualityPipelineStalled", "page", "stall"),
-            "mute": of_deliverer(job, "QualityMuteEnds", "ticket", "t-1", Kind.NOTICE, **ends),
-            "mute of another job": of_deliverer(f"{job}-b", "QualityMuteEnds", "ticket", "t-1", Kind.NOTICE, **ends),
-            "page": of_deliverer(job, "recall", "page", "f-1", model="fraud", version="42"),
+            "stall": of_deliverer(job, "QualityPipelineStalled", "page", "stall", {}),
+            "mute": of_deliverer(job, "QualityMuteEnds", "ticket", "t-1", ends, Kind.NOTICE),
+            "mute of another job": of_deliverer(f"{job}-b", "QualityMuteEnds", "ticket", "t-1", ends, Kind.NOTICE),
+            "page": of_deliverer(job, "recall", "page", "f-1", {"model": "fraud", "version": "42"}),
         },
         ["mute"],
     )
 
 
 def test_two_gaps_within_the_hour_are_two_notices(alertmanager: RealAlertmanager, job: str) -> None:
-    gaps = [of_deliverer(job, "QualityEpisodesMissed", "ticket", f"t-{n}", Kind.NOTICE, model="fraud") for n in (1, 2)]
+    gaps = [of_deliverer(job, "QualityEpisodesMissed", "ticket", f"t-{n}", FRAUD, Kind.NOTICE) for n in (1, 2)]
     hidden(alertmanager, {f"gap {n}": gap for n, gap in enumerate(gaps)}, [])
     assert sum(one["labels"].get("job") == job for one in alertmanager.alerts()) == 2

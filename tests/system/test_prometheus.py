@@ -27,6 +27,13 @@ pytestmark = pytest.mark.embedded
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "prometheus"
 STOP_S = 15.0
+LOUD = """
+max without (phase, instance) (
+  quality_alert_phase{phase=~"firing|recovering"} * 0 + 1
+  - on (rule, model, version, class, segment, window, subject) group_left ()
+    ((quality_alert_muted + quality_alert_inhibited) > bool 0)
+) == 1
+"""
 RULES = """\
 schema = 1
 [[slo]]
@@ -38,13 +45,14 @@ runbook = "https://runbooks.example.com/quality/ErrorBudgetBurn"
 
 
 class Prometheus:
-    """One Prometheus with the shipped rules, that looks every second. A context manager."""
+    """One Prometheus with every shipped file of rules, that looks every second. A context manager."""
 
     def __init__(self, program: Path, folder: Path, worker_port: int) -> None:
         for path in SHIPPED.glob("*.yml"):
             shutil.copy(path, folder)
         config = yaml.safe_load((SHIPPED / "prometheus.yml").read_text())
         config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+        config["rule_files"] = sorted(path.name for path in SHIPPED.glob("*.rules.yml"))
         del config["alerting"]
         config["scrape_configs"] = config["scrape_configs"][:1]
         config["scrape_configs"][0]["static_configs"] = [{"targets": [f"127.0.0.1:{worker_port}"]}]
@@ -149,6 +157,8 @@ def test_a_worker_is_scraped_and_the_shipped_rules_have_values(
             assert prometheus.values(recorded) == raw
             assert all(0 < value <= 1 for value in raw.values())
             assert prometheus.values('ALERTS{alertname="QualityWatchdog",alertstate="firing"}')
+            alone = 'ALERTS{alertname="QualityDelivererDown"}'
+            wait_for(lambda: prometheus.values(alone), "it is seen that there is no deliverer")
             down = 'ALERTS{alertname="QualityMonitorDown"}'  # pending until the first scrape
             wait_for(lambda: not prometheus.values(down), "the worker is seen to be up")
             check_page(prometheus, job)
@@ -207,3 +217,9 @@ def check_page(prometheus: Prometheus, job: Job) -> None:
     assert prometheus.values("quality_slo_burn_threshold")
     models = {row.value["model"] for row in job.rows("windows")}
     assert set(prometheus.values("quality_alert_step_timestamp_seconds")) == {f"model={model}" for model in models}
+    lag = "model:quality_alert_step_lag_seconds:max"
+    wait_for(lambda: set(prometheus.values(lag)) == {f"model={model}" for model in models}, "each has a lag of judging")
+    wait_for(
+        lambda: prometheus.values("model_version_class:quality_alert_phase:told") == prometheus.values(LOUD),
+        "what is active and not kept quiet is told",
+    )

@@ -87,8 +87,37 @@ def test_the_job_reads_a_configuration_that_is_right() -> None:
     port = config.run.http_port
     assert f"127.0.0.1:{port}:{port}" in SERVICES["streams"]["ports"]
     assert f":{port}/readyz" in SERVICES["streams"]["healthcheck"]["test"][-1]
-    assert f"EXPOSE {port}" in DOCKERFILE
+    assert str(port) in exposed()
     assert config.run.http_host == "0.0.0.0"  # noqa: S104 -- inside the container; published on loopback
+
+
+def exposed() -> list[str]:
+    """The ports that the image names."""
+    found = re.search(r"^EXPOSE (.+)$", DOCKERFILE, re.MULTILINE)
+    return found[1].split() if found else []
+
+
+def test_a_deliverer_tells_an_alertmanager_of_the_same_job() -> None:
+    config = load(ROOT / "deploy" / "compose.toml", {})
+    deliver = SERVICES["deliver"]
+    command, _, mounted = deliver["command"]
+    assert (command, deliver["volumes"]) == ("deliver", SERVICES["streams"]["volumes"])
+    assert mounted == deliver["volumes"][0].split(":")[1]
+    [receiver] = config.receivers
+    assert receiver.url is not None
+    host, port = receiver.url.removeprefix("http://").split(":")
+    assert receiver.kind == "alertmanager"
+    assert f"127.0.0.1:{port}:{port}" in SERVICES[host]["ports"]
+    assert SERVICES[host]["command"][0].endswith(SERVICES[host]["volumes"][0].split(":")[1])
+
+
+def test_the_deliverer_can_be_scraped_and_asked_how_it_is() -> None:
+    config = load(ROOT / "deploy" / "compose.toml", {}).deliver
+    port = config.http_port
+    assert f"127.0.0.1:{port}:{port}" in SERVICES["deliver"]["ports"]
+    assert f":{port}/readyz" in SERVICES["deliver"]["healthcheck"]["test"][-1]
+    assert str(port) in exposed()
+    assert config.http_host == "0.0.0.0"  # noqa: S104 -- inside the container; published on loopback
 
 
 def test_the_raw_topics_that_are_made_are_those_that_are_read() -> None:

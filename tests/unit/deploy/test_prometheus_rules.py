@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from streams.runtime.config.job import load
 from streams.runtime.quality_series import SERIES
 from streams.runtime.telemetry import METRICS
 from tests.support.debian_packages import MissingPackageError, binary, required
@@ -56,8 +57,31 @@ def test_the_rules_and_the_configuration_are_what_prometheus_reads(promtool: Pat
     assert code == 0, said
     code, said = ask(promtool, "check", "config", FOLDER / "prometheus.yml")
     assert code == 0, said
-    listed = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["rule_files"]
-    assert sorted(listed) == [path.name for path in RULE_FILES]
+
+
+def test_people_are_told_by_the_deliverer_or_by_prometheus_and_not_by_both() -> None:
+    text = (FOLDER / "prometheus.yml").read_text()
+    config = yaml.safe_load(text)
+    by_prometheus = "quality-alerts.rules.yml"
+    assert [path.name for path in RULE_FILES] == sorted([*config["rule_files"], by_prometheus])
+    assert f"  #- {by_prometheus}\n" in text
+
+
+def test_prometheus_calls_the_job_what_the_deliverer_and_the_alerts_call_it() -> None:
+    config = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
+    name = load(None, {}).name
+    scraped = [scrape["job_name"] for scrape in config["scrape_configs"]]
+    assert scraped == [name, f"{name}-deliver"]
+    absent = re.findall(r'up\{job="([^"]*)"\}', " ".join(expressions(rule) for rule in ALERTS.values()))
+    assert sorted(absent) == scraped
+
+
+def test_the_ports_are_those_of_the_examples() -> None:
+    config = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
+    ports = [int(c["static_configs"][0]["targets"][0].split(":")[1]) for c in config["scrape_configs"]]
+    compose = load(FOLDER.parent / "compose.toml", {})
+    assert ports == [compose.run.http_port, compose.deliver.http_port]
+    assert f"\n#http_port = {ports[1]}\n" in (FOLDER.parent / "streams.toml").read_text()
 
 
 @pytest.mark.parametrize("path", TEST_FILES, ids=lambda path: path.name)
@@ -70,11 +94,11 @@ def test_a_rule_that_says_something_else_does_not_pass(promtool: Path, tmp_path:
     shutil.copytree(FOLDER, tmp_path / "rules")
     path = tmp_path / "rules" / "quality-alerts.rules.yml"
     text = path.read_text()
-    path.write_text(text.replace("quality_canary_verdict == -1", "quality_canary_verdict == 1"))
+    path.write_text(text.replace("quality_canary_verdict == 0", "quality_canary_verdict == 1"))
     assert path.read_text() != text
     code, said = ask(promtool, "test", "rules", path.parent / "tests" / "quality-alerts-of-days.test.yml")
     assert code != 0
-    assert "QualityCanaryFailed" in said
+    assert "QualityCanaryInconclusive" in said
 
 
 def test_every_alert_fires_in_one_test_and_stays_quiet_in_another() -> None:
@@ -126,5 +150,11 @@ def test_every_alert_says_how_loud_it_is_what_is_wrong_and_what_to_do() -> None:
         assert name.startswith("Quality")
         assert rule.get("labels", {}).get("severity") in SEVERITIES
         assert set(rule["annotations"]) == {"summary", "runbook_url"}
-    # only the one that passes on what the job judged has the severity of what it passes on
-    assert [name for name, rule in ALERTS.items() if "severity" not in rule.get("labels", {})] == ["QualityAlertActive"]
+    # those that pass on what the job judged have the severity of what they pass on
+    quiet = {name for name, rule in ALERTS.items() if "severity" not in rule.get("labels", {})}
+    assert quiet == {"QualityErrorBudgetBurn", "QualityNoData", "QualityCanaryFailed", "QualityAlertActive"}
+
+
+def test_no_alert_judges_a_budget_anew_from_its_gauges() -> None:
+    gauges = ("quality_slo_burn_rate", "quality_slo_burn_threshold", "quality_slo_error_budget_remaining_ratio")
+    assert [name for name, rule in ALERTS.items() if any(gauge in expressions(rule) for gauge in gauges)] == []
