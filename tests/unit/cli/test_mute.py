@@ -166,6 +166,7 @@ def test_what_is_wrong_is_told_at_once_in_one_line(desk: Desk, ask: Ask) -> None
     assert all(
         text in err for text in ('"a b" cannot be a name', 'Did you mean "recall"?', "31.0d, more than 30d", "reason")
     )
+    assert "a mute needs an author" in ask(*QUIET, "--author", "")[2]
     code, _, err = ask("mute", "quiet", "--match", "model=clf", "--reason", "r")
     assert (code, "it has no end" in err) == (1, True)
 
@@ -225,7 +226,7 @@ def test_a_mute_is_ended_now(desk: Desk, ask: Ask) -> None:
     desk.fire("spam")
     desk.say(mute_row(Mute("quiet", (), NOW - 2 * HOUR, NOW + HOUR)), "mute|quiet")
     code, out, _ = ask("mute", "--end", "quiet")
-    assert (code, "Beneath it: 1 alert" in out) == (0, True)
+    assert (code, "Beneath it: 1 alert;" in out) == (0, True)
     [order] = desk.orders
     assert isinstance(order, MuteOrder)
     assert (order.change.end, order.change.at_ms, order.change.mute) == ("quiet", NOW - HOUR, None)
