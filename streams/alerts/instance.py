@@ -88,6 +88,7 @@ class Instance(msgspec.Struct):
     muted_by: tuple[str, ...] = ()  # names of mutes by event time, sorted
     inhibited_by: tuple[str, ...] = ()  # fingerprints of alerts that speak for this one, sorted
     member_mutes: tuple[str, ...] = ()  # of a rollup: mutes of members without whom its condition would not hold
+    replaced: bool = False  # another version of the model has predicted for an hour or more since this one did
     evidence: Evidence = {}  # of the newest step that said something while it was not inactive
     fired_evidence: Evidence = {}  # of the step at which it fired; with it one can tell that it was corrected away
 

@@ -72,6 +72,7 @@ def alert_row(
         "muted": bool(instance.muted_by or instance.inhibited_by),
         "muted_by": list(instance.muted_by),
         "inhibited_by": list(instance.inhibited_by),
+        "replaced": instance.replaced,
         "no_data_s": instance.nodata_ms // 1000,
         "summary": context.summary,
         "runbook": context.runbook,

@@ -60,15 +60,23 @@ class ModelRows:
         instance.phase, instance.resolved_at, instance.ending = Phase.INACTIVE, t, reason
         return self._row(instance, t, Change.RESOLVED, reason)
 
+    def replaced(self, cls: str, t: int, *, so: bool) -> Row:
+        """A heartbeat that says whether another version took over."""
+        instance = self.instance(cls)
+        instance.replaced = so
+        return self._row(instance, t, None)
+
     def pulse(self, t: int) -> Row:
         return f"pulse|{self.model}", pulse_row(self.model, t, t + self._settle_ms, {"firing": 1}, "r")
 
-    def _row(self, instance: Instance, t: int, change: Change, reason: str | None = None) -> Row:
+    def _row(self, instance: Instance, t: int, change: Change | None, reason: str | None = None) -> Row:
         context = Context(
             "r", t + self._settle_ms, "summary of it", "https://books.example/recall", (("team", "risk"),)
         )
         instance.last_t = t
-        transition = Transition(instance.fingerprint, change, t, instance.episode, reason)
+        transition = None
+        if change is not None:
+            transition = Transition(instance.fingerprint, change, t, instance.episode, reason)
         return instance.fingerprint, alert_row("quality.alert.v1", instance, t, context, transition)
 
 

@@ -37,7 +37,7 @@ def told_firing(
         return None
     elif RANKS.get(told.last.severity, 0) < RANKS.get(state.severity, 0):
         reason, was = Reason.ESCALATED, told.last.severity
-    elif state.phase == "firing" and n > told.last.n:
+    elif state.phase == "firing" and n > told.last.n and not state.replaced:
         reason = Reason.REPEAT
     else:
         return None

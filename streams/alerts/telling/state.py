@@ -49,6 +49,7 @@ class State(msgspec.Struct, frozen=True):
     flaps: int = 0
     muted: bool = False
     muted_by: tuple[str, ...] = ()
+    replaced: bool = False  # its version is out of use: nobody is told again
     summary: str | None = None
     runbook: str | None = None
     static: Labels = ()
@@ -92,6 +93,6 @@ def state_of(row: Mapping[str, Any]) -> State:
         row["fingerprint"], row["rule"], row["rule_kind"], row["model"] or "", labels, ms_of(row["t"]),
         ms_of(row["settled_at"]), row["kind"], row["reason"], row["phase"], row["severity"], row["tier"],
         ms_of(row["episode"]), ms_of(row["fired_at"]), ms_of(row["resolved_at"]), row["flaps"], row["muted"],
-        tuple(row["muted_by"]), row["summary"], row["runbook"], tuple(sorted(row["labels"].items())),
-        dict(row["evidence"]),
+        tuple(row["muted_by"]), row.get("replaced", False), row["summary"], row["runbook"],
+        tuple(sorted(row["labels"].items())), dict(row["evidence"]),
     )  # fmt: skip

@@ -15,6 +15,7 @@ from streams.alerts.watching.found import dump_found, load_found
 from streams.alerts.watching.grouped import Grouped
 from streams.alerts.watching.roster import Roster
 from streams.alerts.watching.said import Said
+from streams.alerts.watching.service import Service
 from streams.alerts.watching.standing import Standing
 from streams.alerts.watching.waking import as_old_as
 from streams.alerts.watching.wanted import Asked
@@ -36,6 +37,7 @@ class ModelWatch:
         self._dimensions = dimensions
         self._asking = Asking(asked, self.book, self.roster)
         self._grouped = Grouped(self.model, asked, self.roster)
+        self._service = Service(self.book)
         self._added: tuple[Mute, ...] = ()
         self._found: list[Settled] = []
         self._judged = NO_TIME  # the end of the newest step; where rules brought longer ones it is above the book's
@@ -112,6 +114,7 @@ class ModelWatch:
             "roster": self.roster.dump(),
             "asking": self._asking.dump(),
             "found": dump_found(self._found),
+            "left": self._service.dump(),
             "judged": self._judged,
         }
 
@@ -121,6 +124,7 @@ class ModelWatch:
         self.roster.load(state["roster"])
         self._asking.load(state["asking"])
         self._found = load_found(state["found"])
+        self._service.load(state.get("left", ()))  # there was none once
         self._judged = state["judged"]
 
     def _begun(self, last: int, pane_ms: int) -> bool:
@@ -137,6 +141,7 @@ class ModelWatch:
         t, step_ms = self.book.t + self.book.windows.step_ms, self.book.windows.step_ms
         self.book.apply(t + settle_ms, names, pane_ms)
         self.book.step(lambda series: self._grouped.excluded(series, t - step_ms, t))
+        self._service.look()
         over = self._end_ms is not None and t > self._end_ms
         if not over:
             self._retire(t)
@@ -154,6 +159,8 @@ class ModelWatch:
         return [*self._asking.take_rows(), *self._tell(t, t + settle_ms)]
 
     def _take(self, said: Said, t: int, settle_ms: int) -> None:
+        if self._service.is_out(dict(said.labels).get("version")):
+            return
         judgement = as_old_as(said.judgement, settle_ms, self.rules.max_page_age_ms)
         self.roster.take(said._replace(judgement=judgement), t, self.book.windows.step_ms)
 
@@ -165,15 +172,27 @@ class ModelWatch:
     def _tell(self, t: int, settled_at: int) -> list[OutputRow]:
         context = Context(self.rules.hash, settled_at)
         self._grouped.look(t)
-        return self.roster.tell(t, context, self.rules.heartbeat_ms, lambda one: self._grouped.muted(one, t))
+        replaced = self._service.replaced() if self.roster.active() else ()
+        return self.roster.tell(
+            t, context, self.rules.heartbeat_ms, lambda one: self._grouped.muted(one, t),
+            lambda one: _version(one) in replaced,
+        )  # fmt: skip
 
     def _retire(self, t: int) -> None:
-        """A version without predictions for long is gone, and its alerts with it."""
+        """The alerts of a version that another one took over from end; one without predictions for long is gone."""
+        for version in self._service.leave(t, self._concerned, self.rules.replaced_after_ms):
+            self._close(version, t)
         for version, series in list(self._versions()):
             if t - max(series.last_ms, series.began_ms) >= self.rules.retire_after_ms:
                 self.book.retire(version)
-                gone = [one for one in self.roster.active() if _version(one) == version]
-                self.roster.close(gone, t, Ending.VERSION_RETIRED)
+                self._close(version, t)
+
+    def _concerned(self) -> set[str]:
+        return {_version(one) for one in self.roster.active()}
+
+    def _close(self, version: str, t: int) -> None:
+        gone = [one for one in self.roster.active() if _version(one) == version]
+        self.roster.close(gone, t, Ending.VERSION_RETIRED)
 
     def _versions(self) -> Iterator[tuple[str, Series]]:
         for (version, dimension, _), series in self.book.series.items():

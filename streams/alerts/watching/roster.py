@@ -74,16 +74,25 @@ class Roster:
         for one in instances:
             self._note(one, end(one, t, ending))
 
-    def tell(self, t: int, context: Context, heartbeat_ms: int, muted: Mutes) -> list[OutputRow]:
-        """The rows of the step: of every transition, and of active alerts that were silent for long."""
+    def tell(
+        self, t: int, context: Context, heartbeat_ms: int, muted: Mutes, replaced: Callable[[Instance], bool]
+    ) -> list[OutputRow]:
+        """The rows of the step: of every transition, and of active alerts that were silent for long.
+
+        `replaced` says whether the version of an alert is out of use; where that changes there is a row, too.
+        """
         rows: list[OutputRow] = []
+        other: set[str] = set()
         for one in self.active():
             self._note(one, set_muted(one, *muted(one), t))
+            was, one.replaced = one.replaced, replaced(one)
+            if was != one.replaced:
+                other.add(one.fingerprint)
         for one in sorted(self._instances.values(), key=lambda one: (one.rule, one.labels)):
             transitions = self._changed.get(one.fingerprint, [])
             if transitions:
                 rows += self._rows(one, t, context, transitions)
-            elif one.phase in ACTIVE and t - one.told_t >= heartbeat_ms:
+            elif one.phase in ACTIVE and (t - one.told_t >= heartbeat_ms or one.fingerprint in other):
                 rows += self._rows(one, t, context, [None])
         self._changed = {}
         self._forget(t)

@@ -121,6 +121,7 @@ def _asked(rules: RuleSet, case: CaseTable, begin: int) -> RuleSet:
         mutes=(*rules.mutes, *mutes),
         max_page_age_ms=rules.max_page_age_ms,
         retire_after_ms=rules.retire_after_ms,
+        replaced_after_ms=rules.replaced_after_ms,
         heartbeat_ms=rules.heartbeat_ms,
     )
 

@@ -41,7 +41,7 @@ KINDS = {
 """What a list of a rule set is called in the file."""
 
 _TABLES = (About, NoData, Weekly)
-_SETTINGS = ("step_ms", "max_page_age_ms", "retire_after_ms", "heartbeat_ms")
+_SETTINGS = ("step_ms", "max_page_age_ms", "retire_after_ms", "replaced_after_ms", "heartbeat_ms")
 
 
 class What(StrEnum):

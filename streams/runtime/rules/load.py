@@ -103,6 +103,7 @@ def _compiled(sheet: Sheet, job: Job | None, rates: Rates | None, *, fits: bool)
         retrains=_all(scope, list(sheet.tables("retrain")), compile_retrain),
         max_page_age_ms=defaults.max_page_age_ms,
         retire_after_ms=scope.of_steps(defaults.retire_after_ms, ("defaults", "retire_after")),
+        replaced_after_ms=scope.of_steps(defaults.replaced_after_ms, ("defaults", "replaced_after")),
         heartbeat_ms=scope.of_steps(defaults.heartbeat_ms, ("defaults", "heartbeat")),
     )
     if sheet.problems:

@@ -14,6 +14,7 @@ from streams.alerts.telling.notices import MISSED_RULE, MUTE_RULE
 from streams.alerts.telling.planner import TICK_MS, Address, Planner, Timing
 from streams.alerts.telling.rows import Entry, Fate, entry_of, entry_row
 from streams.alerts.telling.stall import STALLED
+from streams.alerts.telling.state import ms_of, state_of
 from streams.alerts.telling.told import MOST_IN_BATCH, Batch, Kind, Telling
 from tests.support.receiver_rows import STEP, ModelRows, Row
 from tests.support.schemas import schema
@@ -262,3 +263,31 @@ def test_rows_of_another_schema_are_passed_over_and_counted() -> None:
     fold = planner()
     assert fold.take("x", {"schema": "quality.other.v9"}, T) == []
     assert fold.passed_over == 1
+
+
+def test_nothing_is_repeated_of_a_version_that_another_one_took_over_from() -> None:
+    rows, fold = ModelRows(), planner()
+
+    def told_at(*some: Row) -> list[tuple[str, str | None, str]]:
+        return take(fold, *some, now_ms=max(state_of_t(row) for _, row in some))
+
+    def state_of_t(row: dict[str, object]) -> int:
+        return ms_of(str(row["settled_at"]))
+
+    told_at(rows.fires("a", T), rows.pulse(T))
+    gone, back = T + 2 * HOUR, T + 14 * HOUR
+    assert told_at(rows.replaced("a", gone, so=True), rows.pulse(gone)) == []
+    for hour in range(3, 14):
+        assert told_at(rows.pulse(T + hour * HOUR)) == []
+    assert told_at(rows.escalates("a", back - HOUR), rows.pulse(back - HOUR)) == [("firing", "escalated", "a")]
+    assert told_at(rows.replaced("a", back, so=False), rows.pulse(back)) == []
+    assert told_at(rows.pulse(T + 16 * HOUR)) == [("firing", "repeat", "a")]
+    assert told_at(rows.replaced("a", T + 17 * HOUR, so=True), rows.pulse(T + 17 * HOUR)) == []
+    over = T + 18 * HOUR
+    ended = rows.resolves("a", over, "version_retired")
+    assert told_at(ended, rows.pulse(over)) == [("resolved", "version_retired", "a")]
+
+
+def test_rows_from_before_anybody_could_be_replaced_are_read() -> None:
+    _, row = ModelRows().fires("a", T)
+    assert not state_of({name: value for name, value in row.items() if name != "replaced"}).replaced
