@@ -37,19 +37,23 @@ def render(found: "Found", *, is_wide: bool = True) -> RenderableType:
     headings = ("alert", "of", "held back") if is_wide else ("alert",)
     table = _table("severity", *headings, "value", "n", "floor", "since (UTC)", "id")
     for row in found.alerts:
-        alert, values = _lines(row)
+        alert, fired = _alert(row), _fired(row)
         held = held_back(row, names, found.by_wall.get(row["fingerprint"], ()))
         about = "\n".join((subject(row), *([row["summary"]] if _speaks(row) else [])))
         unheard = () if held == "-" else (f"held back {held}",)
         whose = (alert, about, held) if is_wide else ("\n".join((alert, about, *unheard)),)
         severity = row["severity"] or ""
         table.add_row(
-            Text(severity + _of_tier(row), _COLOURS.get(severity, "")),
+            Text(severity, _COLOURS.get(severity, "")),
             *(Text(text) for text in whose),
-            *(Text(text) for text in values),
+            *(Text(text) for text in numbers(row["evidence"])),
             Text(written(row["fired_at"] or row["episode"])[_YEAR:]),
             Text(row["fingerprint"][:_SHOWN]),
         )
+        if fired is not None:
+            then, values = fired
+            empty = [""] * (len(headings) - 1)
+            table.add_row(_of_tier(row), then, *empty, *values, style="dim")
     runbooks = sorted({f"{row['rule']}: {row['runbook']}" for row in found.alerts if row["runbook"]})
     return Group(table, below, *(Text(line, overflow="fold") for line in runbooks))
 
@@ -100,23 +104,26 @@ def held_back(row: Row, names: Mapping[str, str] | None = None, by_wall: Sequenc
     return f"by {', '.join(by)}" if by else "-"
 
 
-def _lines(row: Row) -> tuple[str, tuple[str, ...]]:
-    """The alert and its numbers: of now, and below them of when it fired where these are others."""
-    evidence, fired = row["evidence"], row["fired_evidence"]
-    notes = [evidence.get("tier"), None if row["phase"] == "firing" else row["phase"]]
+def _alert(row: Row) -> str:
+    """The rule, with the tier that burns now and the phase where it is not firing."""
+    notes = [row["evidence"].get("tier"), None if row["phase"] == "firing" else row["phase"]]
     words = ", ".join(str(note) for note in notes if note)
-    alert, values = row["rule"] + (f" ({words})" if words else ""), numbers(evidence)
-    then = numbers(fired)
-    if not fired or _speaks(row) or then == values:
-        return alert, values
-    tier = f" ({fired['tier']})" if fired.get("tier") else ""
-    return f"{alert}\n  fired with{tier}", tuple(f"{now}\n{was}" for now, was in zip(values, then, strict=True))
+    return str(row["rule"]) + (f" ({words})" if words else "")
 
 
-def _of_tier(row: Row) -> str:
+def _fired(row: Row) -> tuple[Text, tuple[str, ...]] | None:
+    """What it fired with; None where that is what there is now, or where a sentence says more."""
+    then = numbers(row["fired_evidence"])
+    if not row["fired_evidence"] or _speaks(row) or then == numbers(row["evidence"]):
+        return None
+    tier = row["fired_evidence"].get("tier")
+    return Text("  fired with" + (f" ({tier})" if tier else "")), then
+
+
+def _of_tier(row: Row) -> Text:
     """The tier that made it so loud, where it is neither that of now nor that of the beginning."""
     elsewhere = {row["evidence"].get("tier"), row["fired_evidence"].get("tier")}
-    return f"\n({row['tier']})" if row["tier"] is not None and row["tier"] not in elsewhere else ""
+    return Text(f"({row['tier']})" if row["tier"] is not None and row["tier"] not in elsewhere else "")
 
 
 def _speaks(row: Row) -> bool:
