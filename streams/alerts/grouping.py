@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from streams.alerts.instance import ACTIVE, Instance, Labels, Phase
 from streams.alerts.machine import RANK
+from streams.alerts.missing import no_data_name
 from streams.alerts.rules.model import HOUR, AllOf, AnyOf, Condition, Op, Rollup
 from streams.alerts.verdict import Evidence, Judgement, Policy, Verdict
 
@@ -106,27 +107,31 @@ def inhibitions(
 
     `instances` are all of a model after every one was judged at the step, the rollups too. `of_model` are the names of
     rules that inhibit a whole model version: while an alert of theirs is active, all others of that version (without
-    a version: of the model) are inhibited, but not each other. A rollup inhibits its members that are not more severe
-    than itself. `muted` says whether a mute covers an alert at this step.
+    a version: of the model) are inhibited that are not more severe, so that a ticket hides no page; but not each other,
+    nor what says that there is nothing for them to go on. A rollup inhibits its members that are not more severe than
+    itself. `muted` says whether a mute covers an alert at this step.
     """
     known = sorted(instances, key=lambda one: one.fingerprint)
     speaking = [one for one in known if one.phase in ACTIVE and not muted(one)]
     names = frozenset(of_model)
+    spared = names | {no_data_name(name) for name in names}
     over = [one for one in speaking if one.rule in names]
     by_rollup = {rollup.name: rollup for rollup in rollups if rollup.inhibits == "members"}
     rolled = [(one, by_rollup[one.rule]) for one in speaking if one.rule in by_rollup]
     found: dict[str, tuple[str, ...]] = {}
     for one in known:
-        by = {speaker.fingerprint for speaker in over if one.rule not in names and _same_version(speaker, one)}
+        by = {speaker.fingerprint for speaker in over if one.rule not in spared and _is_over(speaker, one)}
         by |= {speaker.fingerprint for speaker, rollup in rolled if _is_member(one, speaker, rollup)}
         if by:
             found[one.fingerprint] = tuple(sorted(by))
     return found
 
 
-def _same_version(speaker: Instance, one: Instance) -> bool:
+def _is_over(speaker: Instance, one: Instance) -> bool:
+    """Whether an alert is of a speaker's model version, and not more severe."""
     labels = dict(one.labels)
-    return all(labels.get(name) == value for name, value in speaker.labels if name in {"model", "version"})
+    same = all(labels.get(name) == value for name, value in speaker.labels if name in {"model", "version"})
+    return same and RANK[one.severity] <= RANK[speaker.severity]
 
 
 def _is_member(one: Instance, speaker: Instance, rollup: Rollup) -> bool:

@@ -128,7 +128,7 @@ def test_a_ticket_never_speaks_for_a_page_of_its_members() -> None:
 
 def test_an_alert_about_the_data_speaks_for_every_other_one_of_the_version() -> None:
     found = speaks_for(
-        alert("labels"),
+        alert("labels", severity=Severity.PAGE),
         alert("degraded", severity=Severity.PAGE),
         alert("recall", "a"),
         alert("recall", "b", version="2"),
@@ -137,6 +137,16 @@ def test_an_alert_about_the_data_speaks_for_every_other_one_of_the_version() -> 
         "degraded": ["labels"],
         "recall/a": ["degraded", "labels"],
     }
+
+
+def test_a_ticket_about_the_data_never_speaks_for_a_page() -> None:
+    page = alert("recall", "a", severity=Severity.PAGE)
+    assert speaks_for(alert("labels"), page, alert("recall", "b")) == {"recall/b": ["labels"]}
+
+
+def test_an_alert_about_the_data_does_not_speak_for_the_one_that_there_is_none() -> None:
+    found = speaks_for(alert("labels"), alert("labels/no-data"), alert("recall/no-data"))
+    assert found == {"recall/no-data": ["labels"]}
 
 
 def test_an_alert_about_the_data_of_the_model_speaks_for_all_its_versions() -> None:

@@ -220,6 +220,13 @@ def test_the_copy_in_deploy_says_the_same() -> None:
     assert load_rules(ROOT / "deploy" / "rules.toml", job).rules == load_rules(None, job).rules
 
 
+def test_a_lack_of_labels_speaks_for_the_other_tickets_of_a_job_without_rules() -> None:
+    rules = load_rules(None, load(None, {})).rules.rules
+    assert [(rule.name, rule.inhibits, rule.severity) for rule in rules] == [
+        ("label-completeness-low", "model", Severity.TICKET)
+    ]
+
+
 def test_the_examples_in_deploy_can_be_used() -> None:
     text = (ROOT / "deploy" / "rules.toml").read_text()
     used = "\n".join(re.sub(r"^#(?=[^ #])", "", line) for line in text.splitlines() if not re.match(r"^# |^#$", line))
