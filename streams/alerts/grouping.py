@@ -9,7 +9,7 @@ members that are not muted it is muted, too, and those are told by themselves.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from streams.alerts.instance import ACTIVE, Instance, Labels, Phase
+from streams.alerts.instance import ACTIVE, Ending, Instance, Labels, Phase
 from streams.alerts.machine import RANK
 from streams.alerts.missing import no_data_name
 from streams.alerts.rules.model import HOUR, AllOf, AnyOf, Condition, Op, Rollup
@@ -98,6 +98,18 @@ def muted_by_members(
     if len(heard) == len(active) or _fails(rollup, _class_names(heard), classes if isinstance(classes, int) else 0):
         return ()
     return tuple(sorted({name for names in by.values() for name in names}))
+
+
+def is_refuted(rollup: Rollup, one: Instance | None, group: Group, classes: int) -> bool:
+    """Whether a rollup `one` would not have fired without the members whose evidence was taken back since it did.
+
+    All others that were active at some time since count for it. `classes` is how many the model has.
+    """
+    if one is None or one.phase not in ACTIVE:
+        return False
+    since = [m for m in group.members if m.fired_at and (m.phase in ACTIVE or m.resolved_at >= one.fired_at)]
+    stood = [m for m in since if m.phase in ACTIVE or m.ending != Ending.CORRECTED]
+    return len(stood) < len(since) and not _fails(rollup, _class_names(stood), classes)
 
 
 def inhibitions(

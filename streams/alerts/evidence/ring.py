@@ -26,17 +26,22 @@ WEEK_MS = 7 * DAY
 
 
 class Windows(NamedTuple):
-    """Which sums a ring keeps, ms: `steps` of whole steps, `periods` of whole hours; hours are kept for `hours_ms`."""
+    """Which sums a ring keeps, ms: `steps` of whole steps, `periods` of whole hours; hours are kept for `hours_ms`.
+
+    Steps are kept as long as the longest window of them, and for `again_ms`: what is counted again of the past.
+    """
 
     step_ms: int
     steps: tuple[int, ...]
     periods: tuple[int, ...]
     hours_ms: int
+    again_ms: int = 0
 
     @property
     def steps_ms(self) -> int:
         """How long steps are kept."""
-        return max((*self.steps, HOUR, self.step_ms))
+        longest = max((*self.steps, HOUR, self.step_ms, self.again_ms))
+        return -(-longest // self.step_ms) * self.step_ms
 
 
 class Coverage:
@@ -111,7 +116,7 @@ class Ring:
 
     def between(self, begin: int, end: int) -> Ints | None:
         """The steps that end in `(begin, end]`, as they are known now; None where some are not kept any more."""
-        if begin < self.t - self.windows.steps_ms or end > self.t:
+        if begin < max(self.t - self.windows.steps_ms, self._steps_since) or end > self.t:
             return None
         total = np.zeros((self._capacity, COLUMNS), np.int64)
         first = begin // self.windows.step_ms * self.windows.step_ms + self.windows.step_ms

@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from streams.alerts.budget.attribution import burns, shares
-from streams.alerts.budget.codes import BREACH
+from streams.alerts.budget.codes import BREACH, CLEAR
 from streams.alerts.budget.dispersion import GUARD_MS, SPAN_MS, Flags, Floats, Ints, design_effect
 from streams.alerts.budget.judge import judge_budget
 from streams.alerts.budget.period import Period, budget_left, exhaustion_ms
 from streams.alerts.budget.tail import binomial_tail
 from streams.alerts.budget.tiers import burn_threshold, miss_limit
 from streams.alerts.evidence.series import Counts, Hours, Series
-from streams.alerts.instance import Instance, Phase
+from streams.alerts.instance import ACTIVE, Instance, Phase
 from streams.alerts.missing import is_ready
 from streams.alerts.rules.model import HOUR, Severity, Slo, selects
 from streams.alerts.verdict import Evidence
@@ -75,7 +75,7 @@ class BudgetWatch:
             name = series.classes[c]
             if not selects(self._named, name):
                 continue
-            refuted = c in of_class and self._refuted(c, of_class[c])
+            refuted = c in of_class and step.verdict[c] == CLEAR and self._refuted(c, of_class[c])
             labels = identity(series.model, series.version, series.segment, name)
             judgement = step.judgement(c)
             # what nothing is counted of says nothing: the numbers of before stay
@@ -176,14 +176,16 @@ class BudgetWatch:
         return max(tier.long_ms for tier in self.slo.tiers)
 
     def _refuted(self, c: int, one: Instance) -> bool:
-        """Whether what it fired on, counted as it is known now, would not have been a breach."""
+        """Whether what it fired on, counted as it is known now, is something else and would not have been a breach."""
         tier = next((tier for tier in self.slo.tiers if tier.name == one.fired_evidence.get("tier")), None)
-        if tier is None or one.phase is not Phase.RECOVERING:
+        if tier is None or one.phase not in ACTIVE:
             return False
         counts = self.series.between(one.fired_at - tier.long_ms, one.fired_at)
         if counts is None:
             return False
         n, bad = int(self._events(counts)[c]), int(self._misses(counts)[c])
+        if (n, bad) == (one.fired_evidence.get("n_long"), one.fired_evidence.get("bad_long")):
+            return False  # another rule, not other labels
         target = self.slo.target_of(self.series.classes[c])
         if not n or bad <= miss_limit(tier, target) * n:
             return True

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from streams.alerts.evidence.series import Series
-from streams.alerts.grouping import groups, inhibitions, judge_rollup, muted_by_members
+from streams.alerts.grouping import groups, inhibitions, is_refuted, judge_rollup, muted_by_members
 from streams.alerts.instance import Instance, labels_of
 from streams.alerts.mutes import excluded, in_force, mutes_at
 from streams.alerts.rules.model import Mute
@@ -33,8 +33,11 @@ class Grouped:
         for rollup in self._asked.rollups:
             members = [*self._roster.of(rollup.of).values(), *self._roster.of(rollup.name).values()]
             for group in groups(rollup, members):
-                judgement = judge_rollup(rollup, group, classes())
-                said.append(Said("rollup", rollup.name, group.labels, judgement, rollup.about))
+                of_model = classes()
+                judgement = judge_rollup(rollup, group, of_model)
+                one = self._roster.of(rollup.name).get(group.labels)
+                refuted = is_refuted(rollup, one, group, of_model)
+                said.append(Said("rollup", rollup.name, group.labels, judgement, rollup.about, refuted))
         return said
 
     def look(self, t: int) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from streams.alerts.budget.codes import BREACH
+from streams.alerts.budget.codes import BREACH, CLEAR
 from streams.alerts.evidence.series import Counts, Series
-from streams.alerts.instance import Instance, Labels, Phase
+from streams.alerts.instance import ACTIVE, Instance, Labels, Phase
 from streams.alerts.missing import is_ready
 from streams.alerts.rules.model import HOUR, Comparison, Condition, Rule, selects
 from streams.alerts.thresholds.judge import RuleStep, judge_rule
@@ -39,12 +39,14 @@ def judge_steps(rule: Rule, series: Series, known: Mapping[Labels, Instance]) ->
         is_ready(completeness, rule.ready),
     )
     if rule.metric not in OF_CLASS:
-        yield from _said(rule, step, 0, identity(series.model, series.version, series.segment), known)
+        labels = identity(series.model, series.version, series.segment)
+        yield from _said(rule, step, 0, labels, known, refuted=_is_refuted(rule, series, step, 0, known.get(labels)))
         return
     named = next((pattern for label, pattern in rule.match if label == "class"), "*")
     for c, labels in _classes(series, step, known):
         if selects(named, series.classes[c]):
-            yield from _said(rule, step, c, labels, known)
+            refuted = _is_refuted(rule, series, step, c, known.get(labels))
+            yield from _said(rule, step, c, labels, known, refuted=refuted)
 
 
 def judge_settled(rule: Rule, found: Sequence[Settled], known: Mapping[Labels, Instance]) -> Iterator[Said]:
@@ -94,7 +96,14 @@ def _numbers(classes: Sequence[str], names: Collection[str]) -> list[int]:
 
 
 def _said(
-    rule: Rule, step: RuleStep, c: int, labels: Labels, known: Mapping[Labels, Instance], lasts_ms: int | None = None
+    rule: Rule,
+    step: RuleStep,
+    c: int,
+    labels: Labels,
+    known: Mapping[Labels, Instance],
+    lasts_ms: int | None = None,
+    *,
+    refuted: bool = False,
 ) -> Iterator[Said]:
     one = known.get(labels)
     if step.verdict[c] == BREACH or (one is not None and one.phase is not Phase.INACTIVE):
@@ -102,7 +111,27 @@ def _said(
         # without a number, and without a breach for want of events, it says nothing: the numbers of before stay
         says = judgement.evidence["value"] is not None or judgement.verdict is Verdict.BREACH
         evidence = {"metric": rule.metric, **judgement.evidence} if says else {}
-        yield Said("threshold", rule.name, labels, judgement._replace(evidence=evidence), rule.about, lasts_ms=lasts_ms)
+        judgement = judgement._replace(evidence=evidence)
+        yield Said("threshold", rule.name, labels, judgement, rule.about, refuted, lasts_ms)
+
+
+def _is_refuted(rule: Rule, series: Series, step: RuleStep, c: int, one: Instance | None) -> bool:
+    """Whether what an alert fired on, counted as it is known now, is something else and would not have been a breach.
+
+    Asked where the alert may end. False where the steps are not kept any more, and of label completeness, which means
+    what was there at the time. A delta is taken from the baseline of then.
+    """
+    if one is None or one.phase not in ACTIVE or step.verdict[c] != CLEAR or rule.metric == "label_completeness":
+        return False
+    counts = series.between(one.fired_at - rule.window_ms, one.fired_at)
+    if counts is None:
+        return False
+    then, measured = one.fired_evidence, measure(rule.metric, counts)
+    baseline = np.full(len(measured.value), np.nan if then.get("baseline") is None else then["baseline"], np.float64)
+    again = judge_rule(rule, measured, measured.events, Measured(baseline, measured.events))
+    now = again.judgement(c).evidence
+    is_other = any(now[name] != then.get(name) for name in ("value", "support"))
+    return bool(is_other and again.verdict[c] != BREACH)
 
 
 def _less(counts: Counts, other: Counts) -> Counts:

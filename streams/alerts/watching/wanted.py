@@ -10,6 +10,9 @@ from streams.alerts.thresholds.metrics import BASELINE_MS, OF_CLASS, STEP_METRIC
 USUAL_MS = 7 * DAY
 """For how long hours are kept at least: what is usual is taken from them."""
 
+AGAIN_MS = DAY
+"""For how long after it fired a threshold's window can be counted again, to see whether labels were corrected."""
+
 
 class Asked:
     """The rules that are about one model."""
@@ -73,7 +76,9 @@ class Asked:
         hours = {USUAL_MS, *periods}
         hours |= {canary.max_duration_ms for canary in self.canaries}
         hours |= {retrain.slice_ms * (retrain.slices + 1) for retrain in self.retrains}
-        return Windows(self.rules.step_ms, tuple(sorted(steps)), tuple(sorted(periods)), max(hours))
+        again = [rule.window_ms + AGAIN_MS for rule in self.thresholds if rule.metric in STEP_METRICS]
+        step_ms, again_ms = self.rules.step_ms, max(again, default=0)
+        return Windows(step_ms, tuple(sorted(steps)), tuple(sorted(periods)), max(hours), again_ms)
 
     def _labels_by_name(self) -> dict[str, tuple[str, frozenset[str] | None]]:
         """The kind and the labels of the alerts of each name; None where labels differ from alert to alert."""

@@ -2,12 +2,13 @@
 
 import pytest
 
-from streams.alerts.grouping import Group, groups, inhibitions, judge_rollup
+from streams.alerts.grouping import Group, groups, inhibitions, is_refuted, judge_rollup
 from streams.alerts.instance import Instance, Labels, Phase, fingerprint, labels_of
 from streams.alerts.machine import set_muted, step
 from streams.alerts.rules.conditions import OF_ROLLUPS, parse_condition
 from streams.alerts.rules.model import HOUR, Rollup, Severity
 from streams.alerts.verdict import Judgement, Policy, Verdict
+from tests.support.rule_cases import told
 
 T = 1_000 * HOUR
 ROLLUP = Rollup("degraded", "recall", parse_condition("firing_classes >= 3 or firing_share >= 0.5", OF_ROLLUPS))
@@ -175,3 +176,44 @@ def test_members_are_told_again_when_the_rollup_is_over() -> None:
         by = inhibitions([rollup, member], [ROLLUP], [], lambda _: False).get(member.fingerprint, ())
         said += [str(each.change) for each in set_muted(member, (), by, t)]
     assert said == ["muted", "unmuted"]
+
+
+@pytest.mark.parametrize(
+    ("endings", "refuted"),
+    [
+        (["corrected", "corrected", "corrected"], True),
+        (["corrected", "recovered", "recovered"], True),
+        (["corrected", "recovered", "recovered", "recovered"], False),
+        (["corrected", None, None], True),
+        (["corrected", None, None, None], False),
+        (["recovered", "recovered"], False),
+    ],
+)
+def test_a_rollup_is_wrong_if_too_few_members_were_right(endings: list[str | None], refuted: bool) -> None:
+    members = [alert("recall", f"c{i}", Phase.INACTIVE if ending else Phase.FIRING) for i, ending in enumerate(endings)]
+    for member, ending in zip(members, endings, strict=True):
+        member.ending, member.resolved_at = ending, T + HOUR if ending else 0
+    group = Group(labels_of(model="m", version="1"), tuple(members))
+    assert is_refuted(ROLLUP, alert("degraded"), group, 10) is refuted
+    assert not is_refuted(ROLLUP, alert("degraded", phase=Phase.INACTIVE), group, 10)
+    assert not is_refuted(ROLLUP, None, group, 10)
+
+
+def test_members_that_were_over_before_it_fired_say_nothing_of_it() -> None:
+    before, since = alert("recall", "a", Phase.INACTIVE), alert("recall", "b")
+    before.ending, before.resolved_at = "corrected", T - HOUR
+    assert not is_refuted(ROLLUP, alert("degraded"), Group((), (before, since)), 10)
+
+
+def test_members_that_are_corrected_correct_the_rollup() -> None:
+    rules = (
+        '[[rule]]\nname = "low"\nmetric = "recall"\nby = ["class"]\nwindow = "1h"\nfire_when = "upper95 < 0.8"\n'
+        '[[rollup]]\nname = "degraded"\nof = "low"\nwhen = "firing_classes >= 1"\n'
+    )
+    case = (
+        'rollup = "degraded"\nlabels = { model = "m", version = "1", class = "a" }\n'
+        "counts = [{ steps = 24, n = 20, fn = 1 }, { steps = 12, n = 20, fn = 15 }, { steps = 36, n = 20, fn = 1 }]\n"
+    )
+    assert told(rules, case)[-1] == ("degraded", "resolved", "page", "recovered")
+    away = "revise = { steps = [24, 36], at = 37, n = 20, fn = 0 }\n"
+    assert told(rules, case + away)[-1] == ("degraded", "resolved", "page", "corrected")
