@@ -45,6 +45,7 @@ bench-statistics: $(READY) ## how often detectors ring in vain, how often interv
 	$(BIN)/python -m benchmarks.false_alarms
 	$(BIN)/python -m benchmarks.gate_peeking
 	$(BIN)/python -m benchmarks.false_pages
+	$(BIN)/python -m benchmarks.label_rhythm
 
 bench-quick: $(READY) ## the same, small: prints the tables and changes no document; about three minutes
 	$(BIN)/python -m benchmarks --quick

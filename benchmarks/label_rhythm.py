@@ -190,8 +190,13 @@ def tables(days: int, seeds: int, left: tuple[float, ...]) -> Iterator[str]:
             first = [delay for one in found for delay in one.delays["days 2-3", part]]
             yield (
                 f"| {of.name} | {of.rate_per_h:g} | {early:.2f} | {late:.2f} | to {part:.0%} | {_share(later)} | "
-                f"{later[len(later) // 2]:.1f} h | {_share(first)} |"
+                f"{_median(later)} | {_share(first)} |"
             )
+
+
+def _median(delays: list[float]) -> str:
+    median_h = delays[len(delays) // 2]
+    return f"{median_h:.1f} h" if math.isfinite(median_h) else f"above {WITHIN_H} h"
 
 
 def _share(delays: list[float]) -> str:
