@@ -1,10 +1,18 @@
 """A threshold's alert whose evidence was taken back ends as corrected, and no other one does."""
 
+import msgspec
 import pytest
 
 from streams.alerts.evidence.ring import Windows
-from streams.alerts.rules.model import DAY, HOUR, MINUTE
+from streams.alerts.judge import AlertingJudge
+from streams.alerts.orders import RulesOrder, encode
+from streams.alerts.rules.model import DAY, HOUR, MINUTE, Comparison, Op, Rule, RuleSet, Slo
+from streams.formats.columns import Group
+from streams.ledger.cells import CellKind
+from streams.ledger.flush import encode as flushed
+from tests.support.judged import PANE, History, spec_of
 from tests.support.rule_cases import told
+from tests.support.touchy_rules import ALL, touchy_rules
 
 RULE = """
 [[rule]]
@@ -82,3 +90,37 @@ def test_labels_may_come_hours_later() -> None:
 def test_what_is_counted_again_is_kept_in_whole_steps() -> None:
     assert Windows(5 * MINUTE, (HOUR,), (), DAY, HOUR + DAY).steps_ms == HOUR + DAY
     assert Windows(7 * MINUTE, (70 * MINUTE,), (), DAY, DAY).steps_ms == 206 * 7 * MINUTE
+
+
+SPEC = spec_of("3m")
+ACCURACY = Rule("low", "accuracy", ALL, 4 * PANE, Comparison("value", Op.LT, 0.0), keep_firing_ms=PANE)
+BURNS = touchy_rules(PANE, "country", "spam", 3 * PANE).slos[0]
+
+
+def rules_of(asked: Rule | Slo, floor: float) -> bytes:
+    """The order of a rule that fires below a floor."""
+    if isinstance(asked, Slo):
+        tiers = tuple(msgspec.structs.replace(tier, drop=0.0) for tier in asked.tiers)
+        return encode(
+            RulesOrder(RuleSet(f"{floor}", PANE, (msgspec.structs.replace(asked, target=floor, tiers=tiers),)))
+        )
+    rule = msgspec.structs.replace(asked, fire_when=Comparison("value", Op.LT, floor))
+    return encode(RulesOrder(RuleSet(f"{floor}", PANE, rules=(rule,))))
+
+
+@pytest.mark.parametrize("asked", [ACCURACY, BURNS])
+def test_another_rule_is_no_correction(asked: Rule | Slo) -> None:
+    history = History(0)
+    group = Group("m", "1", ("de",))
+    wrong, right = (CellKind.CONFUSION, "ham", "spam"), (CellKind.CONFUSION, "spam", "spam")
+    history.step([((0, group), wrong, 2), ((0, group), right, 1)])
+    history.step(watermark=4 * PANE)
+    for pane in range(4, 12):
+        history.step([((pane, group), right, 9)])
+        history.step(watermark=(pane + 3) * PANE)
+    first, *rest = [flushed(one) for n in range(0, len(history.steps), 2) for one in history.flush(n, n + 2)]
+    log = [rules_of(asked, 0.6), first, rules_of(asked, 0.1), *rest]
+    judge = AlertingJudge(SPEC, 0)
+    rows = [row.value for offset, record in enumerate(log) for row in judge.apply(offset, record)]
+    ends = [row["reason"] for row in rows if row["schema"] == "quality.alert.v1" and row["kind"] == "resolved"]
+    assert ends == ["recovered"]
