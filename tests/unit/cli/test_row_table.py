@@ -142,7 +142,7 @@ def test_every_output_topic_can_be_read_and_has_columns() -> None:
     assert {noun.value for noun in Noun} == set(get_args(TopicNoun)) - INTERNAL == set(COLUMNS)
 
 
-BESIDES = {"alert_pulse", "mute"}
+BESIDES = {"alert_pulse", "mute", "redrive"}
 """Rows of the alerts topic that are no alerts: a table of alerts has dashes for them."""
 
 
