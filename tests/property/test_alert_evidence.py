@@ -10,8 +10,11 @@ from streams.alerts.evidence.ring import COLUMNS, OF_CLASS, SUPPORT, WEEK_MS, Ri
 from streams.alerts.evidence.series import Series
 from streams.alerts.rules.model import HOUR
 
-STEP = 30 * 60_000
+MINUTE = 60_000
+STEP = 30 * MINUTE
 WINDOWS = Windows(STEP, (STEP, HOUR, 3 * HOUR), (24 * HOUR,), 30 * HOUR)
+ODD = [Windows(step, (step, 5 * step, HOUR), (7 * HOUR,), 9 * HOUR) for step in (7 * MINUTE, 100 * MINUTE, 2 * HOUR)]
+"""Steps that divide neither an hour, nor a day or a week, or that are longer than one."""
 
 adds = st.tuples(st.just("add"), st.integers(-8, 3), st.integers(0, 5), st.integers(1, 9))
 moves = st.tuples(st.just("step"), st.just(0), st.just(0), st.just(0))
@@ -31,15 +34,16 @@ class Naive:
         return sum(by_class[c] for at, by_class in self.steps.items() if begin < at <= end)
 
 
-@settings(max_examples=150, deadline=None)
-@given(histories)
-def test_every_sum_is_that_of_the_steps_inside(history: list[tuple[str, int, int, int]]) -> None:
-    t, capacity = 100 * HOUR, 8
-    ring, naive = Ring(WINDOWS, capacity, t), Naive()
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from([WINDOWS, *ODD]), histories)
+def test_every_sum_is_that_of_the_steps_inside(windows: Windows, history: list[tuple[str, int, int, int]]) -> None:
+    step_ms, [period] = windows.step_ms, windows.periods
+    t, capacity = 60 * step_ms, 8
+    ring, naive = Ring(windows, capacity, t), Naive()
     for kind, offset, c, n in history:
         if kind == "add":
-            end = t + offset * STEP
-            if end <= t - WINDOWS.steps_ms:
+            end = t + offset * step_ms
+            if end <= t - windows.steps_ms:
                 continue
             delta = np.zeros((capacity, COLUMNS), np.int64)
             delta[c, OF_CLASS] = n
@@ -47,22 +51,37 @@ def test_every_sum_is_that_of_the_steps_inside(history: list[tuple[str, int, int
             ring.add(end, delta)
         elif kind == "step":
             ring.step()
-            t += STEP
+            t += step_ms
             naive.settled[t] = sum(naive.steps[t].values()) if t in naive.steps else 0
         elif kind == "grow":
             capacity = min(capacity * 2, 32)
             ring.grow(capacity)
         else:
-            ring = Ring.load(WINDOWS, capacity, ring.dump())
+            ring = Ring.load(windows, capacity, ring.dump())
         assert ring.t == t
-        for window in WINDOWS.steps:
+        for window in windows.steps:
             got = ring.sums[window][:6, OF_CLASS].tolist()
             assert got == [naive.pooled(t - window, t, c) for c in range(6)]
             settled = sum(n for at, n in naive.settled.items() if t - window < at <= t)
             assert ring.settled[window].predictions == settled
-        hour = (t - STEP) // HOUR * HOUR
-        expected = [naive.pooled(hour - 23 * HOUR, t, c) for c in range(6)]
-        assert ring.periods[24 * HOUR][:6, OF_CLASS].tolist() == expected
+        hour = ring.hour(t)
+        # the first step of which the hour it begins in lies inside
+        first = (hour - period + HOUR + step_ms - 1) // step_ms * step_ms
+        expected = [naive.pooled(first, t, c) for c in range(6)]
+        assert ring.periods[period][:6, OF_CLASS].tolist() == expected
+        assert min(ring.hours, default=hour) > hour - windows.hours_ms
+
+
+def test_an_hour_of_the_week_is_let_go_whatever_the_step() -> None:
+    for windows in (WINDOWS, *ODD):
+        ring = Ring(windows, 8, 0)
+        delta = np.zeros((8, COLUMNS), np.int64)
+        delta[0, OF_CLASS] = 1
+        while ring.t < 2 * WEEK_MS:
+            ring.add(ring.t + windows.step_ms, delta)
+            ring.step()
+        assert min(ring.settled_hours) > ring.hour(ring.t) - WEEK_MS
+        assert ring.week.predictions == sum(n for n, _ in ring.settled_hours.values())
 
 
 def test_completeness_is_that_of_the_days_before_the_window_and_unknown_under_a_day() -> None:

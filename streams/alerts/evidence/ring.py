@@ -160,8 +160,8 @@ class Ring:
     def step(self, *, excluded: bool = False) -> None:
         """Move on by one step. An `excluded` one and all corrections of it count in no sum; its labels are complete."""
         before, self.t = self.t, self.t + self.windows.step_ms
-        if self.hour(before) != self.hour(self.t):
-            self._turn_hour()
+        for now in range(self.hour(before) + HOUR, self.hour(self.t) + 1, HOUR):  # a step may be longer than one
+            self._turn_hour(now)
         entering = self._steps.get(self.t)
         if entering is not None:
             self._settle(int(entering[:, OF_CLASS].sum()), int(entering[:, SUPPORT].sum()))
@@ -170,10 +170,11 @@ class Ring:
             self._steps.pop(self.t, None)
             entering = None
         for window, total in self.sums.items():
-            leaving = self._steps.get(self.t - window)
+            end = self._last_before(window)
+            leaving = self._steps.get(end)
             if leaving is not None:
                 np.subtract(total, leaving, out=total)
-            gone = self._settled.get(self.t - window)
+            gone = self._settled.get(end)
             if gone is not None:
                 self.settled[window].add(-gone[0], -gone[1])
         if entering is not None:
@@ -237,9 +238,13 @@ class Ring:
         ring._add_up()
         return ring
 
+    def _last_before(self, window: int) -> int:
+        """The end of the newest step that does not end inside a window, which need not be a multiple of the step."""
+        return self.t - -(-window // self.windows.step_ms) * self.windows.step_ms
+
     def _add_up(self) -> None:
         for window, total in self.sums.items():
-            inside = range(self.t - window + self.windows.step_ms, self.t + 1, self.windows.step_ms)
+            inside = range(self._last_before(window) + self.windows.step_ms, self.t + 1, self.windows.step_ms)
             _sum_into(total, (self._steps[end] for end in inside if end in self._steps))
             for end in inside:
                 if end in self._settled:
@@ -250,8 +255,7 @@ class Ring:
         for predictions, labelled in self.settled_hours.values():
             self.week.add(predictions, labelled)
 
-    def _turn_hour(self) -> None:
-        now = self.hour(self.t)
+    def _turn_hour(self, now: int) -> None:
         for period, total in self.periods.items():
             leaving = self.hours.get(now - period)
             if leaving is not None:
