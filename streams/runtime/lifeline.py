@@ -66,8 +66,8 @@ class Lifeline:
         for name, (_, since_s) in self._waiting.items():
             if now_s - since_s > PATIENCE_S:
                 raise UnavailableError(
-                    f"{name} has waited for {now_s - since_s:.0f} s for a broker although there is one: its client has "
-                    f"lost every address. Start the worker again; nothing is lost"
+                    f"{name} has waited for {now_s - since_s:.0f} s for a broker, or for its group, although there is "
+                    f"one: its client is of no use any more. Start again; nothing is lost"
                 )
 
 
@@ -83,20 +83,19 @@ def waiting_of(
     config: Config, sources: Sequence[Source], producers: Sequence[Producer], rounds_since_s: Mapping[int, float]
 ) -> dict[str, object]:
     """What of a worker waits for brokers at this moment; `rounds_since_s` are being written."""
-    waiting: dict[str, object] = {
-        f"the source of {name}": source.stats.rebalances
-        for name, source in zip(SOURCES, sources, strict=True)
-        if waits(config, source)
-    }
+    waiting: dict[str, object] = {}
+    for name, source in zip(SOURCES, sources, strict=True):
+        waiting |= waiting_source(config, name, source)
     for name, producer in zip(PRODUCERS, producers, strict=True):
         if producer.outstanding:
             waiting[f"the producer of {name}"] = producer.records
     return waiting | {f"a round of tallies partition {p}": since_s for p, since_s in dict(rounds_since_s).items()}
 
 
-def waits(config: Config, source: Source) -> bool:
-    """Whether a source waits for a broker, or for a word of its group."""
-    return source.down or (source.stats.away and config.group_protocol == "classic")
+def waiting_source(config: Config, name: str, source: Source) -> dict[str, object]:
+    """A source, if it waits for a broker or for a word of its group."""
+    waits = source.down or (source.stats.away and config.group_protocol == "classic")
+    return {f"the source of {name}": source.stats.rebalances} if waits else {}
 
 
 def reached(config: Config) -> bool:

@@ -16,7 +16,7 @@ from streams.runtime.topic_plans import own_plans
 _JUST_MADE_S = 2.0
 """How long a topic may be unknown to the broker that answers although somebody has just made it."""
 
-_GONE_S = 10.0
+_GONE_S = 60.0
 """How long a topic must be unknown to whichever broker answers, until it is deleted: a job ends then."""
 
 

@@ -37,7 +37,7 @@ from streams.runtime.kafka.client import Log, TopicPartitionKey
 from streams.runtime.kafka.source import Source
 from streams.runtime.kafka.stage import LOG_LIMITS, Batch
 from streams.runtime.kafka.transactions import FencedError
-from streams.runtime.lifeline import Lifeline, reached, waits
+from streams.runtime.lifeline import Lifeline, reached, waiting_source
 from streams.runtime.logs import report
 from streams.runtime.telemetry import Count, Level, Telemetry
 from streams.web.health import Health
@@ -284,7 +284,7 @@ class Deliverer:
         self.telemetry.set(Level.LOADED_PARTITIONS, len(parts), stage="deliver")
         if monotonic_s() - self._looked_s > LOOK_S:
             self._looked_s = monotonic_s()
-            self._lifeline.look({"the source of alerts": True} if waits(self._config, self.source) else {})
+            self._lifeline.look(waiting_source(self._config, "alerts", self.source))
             self._others.look(self.source, {part.number for part in parts})
 
     def _drain(self) -> None:

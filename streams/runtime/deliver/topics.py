@@ -7,6 +7,7 @@ not become right by waiting.
 import threading
 from typing import NamedTuple
 
+from streams.runtime.clock import monotonic_s
 from streams.runtime.config.job import Config
 from streams.runtime.errors import TopicError, UnavailableError
 from streams.runtime.kafka.client import Log
@@ -17,7 +18,7 @@ from streams.runtime.topic_plans import own_plans
 EACH_S = 1.0
 """How often to look whether the topics are there."""
 
-_FIRST_S, _CALL_S = 15.0, 4.0  # how long a broker may take to answer at first, and while one waits anyway
+_FIRST_S, _CALL_S = 15.0, 4.0  # how long a broker may take to answer at first, and one call: then a stop is seen
 
 
 class Found(NamedTuple):
@@ -38,6 +39,7 @@ class Awaited:
 
     def __init__(self, config: Config, log: Log) -> None:
         self._config, self._log = config, log
+        self._topics = Topics(config.client, _CALL_S)  # one client, however long it takes
         self.sentence = ""
 
     def wait(self, stop: threading.Event) -> Found | None:
@@ -46,11 +48,12 @@ class Awaited:
         Raises TopicError where a topic is wrong, UnavailableError when no broker answers the first question. One that
         goes away later is waited for.
         """
+        until_s = monotonic_s() + _FIRST_S
         while not stop.is_set():
             try:
-                found = look_at_topics(self._config, _CALL_S if self.sentence else _FIRST_S)
+                found = look_at_topics(self._config, self._topics)
             except UnavailableError:
-                if not self.sentence:
+                if not self.sentence and monotonic_s() > until_s:
                     raise
             else:
                 if isinstance(found, Found):
@@ -66,10 +69,10 @@ class Awaited:
         return None
 
 
-def look_at_topics(config: Config, patience_s: float) -> Found | Missing:
+def look_at_topics(config: Config, topics: Topics) -> Found | Missing:
     """The topics of alerts and of tellings. Raises TopicError where one is wrong, UnavailableError."""
     alerts, tellings = config.topic("alerts"), config.topic("tellings")
-    states = Topics(config.client, patience_s).describe([alerts, tellings])
+    states = topics.describe([alerts, tellings])
     settings = {plan.name: plan.config for plan in own_plans(config)}
     problems = [
         line
