@@ -28,6 +28,7 @@ from streams.alerts.missing import no_data_name
 from streams.alerts.rules.model import DAY, HOUR, MINUTE, Comparison, NoData, Op, Rule, RuleSet
 from streams.alerts.watching.asking import Asking
 from streams.alerts.watching.roster import Roster
+from streams.alerts.watching.service import Service
 from streams.alerts.watching.wanted import Asked
 from streams.formats.columns import Group
 from streams.ledger.spec import Timing
@@ -110,7 +111,7 @@ class Version:
         self._book = ModelBook("m", asked.windows(), ())
         self._book.t = BEGIN_MS
         self._roster = Roster()
-        self._asking = Asking(asked, self._book, self._roster)
+        self._asking = Asking(asked, self._book, self._roster, Service(self._book))
 
     @property
     def ticket(self) -> Instance | None:

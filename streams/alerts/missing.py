@@ -37,7 +37,7 @@ class Silence(NamedTuple):
     """How long nothing was predicted, and the share of equally long stretches before that had predictions.
 
     `usual` is None where it is not known: under a day between the first and the last hour with predictions.
-    `replaced`: another version of the model predicted meanwhile, so this one was taken out of service.
+    `replaced`: others took over its predictions (`watching/service.py`), so this one was taken out of service.
     """
 
     silent_ms: int
@@ -59,20 +59,19 @@ def is_ready(found: Completeness, ready: float) -> bool:
     return not _is_less(found, ready) or _tail(found) > ALPHA
 
 
-def silence(hour_starts: Ints, t: int, for_ms: int, others_last_ms: int = 0) -> Silence:
+def silence(hour_starts: Ints, t: int, for_ms: int, *, replaced: bool = False) -> Silence:
     """How long a version has been silent at `t`, and whether that is unusual.
 
     `hour_starts` (ms, ascending) are the whole hours that had predictions, of the last 7 d before the silence at
     least. Time is looked at in hours: the silence begins at the end of the last one, and stretches of `for_ms`,
     rounded up to hours, end at each hour of the 7 d before it. What is usual is taken from before the silence, so that
-    a long one does not come to be usual itself. `others_last_ms` is the end of the last step with predictions of any
-    other version of the model, 0 without one: with predictions after this version's last hour they replaced it.
+    a long one does not come to be usual itself. `replaced`: other versions took over what it used to predict.
     """
     if not len(hour_starts):
         return Silence(0, None)
     last = int(hour_starts[-1]) + HOUR
     silent_ms = max(0, t - last)
-    if silent_ms and others_last_ms > last:
+    if silent_ms and replaced:
         return Silence(silent_ms, None, replaced=True)
     first = max(int(hour_starts[0]), last - LOOK_BACK)
     if last - first < LEAST_HISTORY:

@@ -24,8 +24,11 @@ def number_of(state: State, step: Step, repeat_ms: int) -> int:
 def told_firing(
     receiver: str, state: State, told: Told | None, step: Step, *, muted: bool, wanted: bool, repeat_ms: int
 ) -> Telling | None:
-    """That an alert fires, if that is to be told at this step. `muted`: by whatever clock; `wanted`: see `is_for`."""
-    if not state.active or muted or state.severity is None:
+    """That an alert fires, if that is to be told at this step. `muted`: by whatever clock; `wanted`: see `is_for`.
+
+    Of a version that another one took over from nobody is told that anything fires.
+    """
+    if not state.active or muted or state.replaced or state.severity is None:
         return None
     n, was = number_of(state, step, repeat_ms), None
     if told is None or told.episode < state.episode:
@@ -37,7 +40,7 @@ def told_firing(
         return None
     elif RANKS.get(told.last.severity, 0) < RANKS.get(state.severity, 0):
         reason, was = Reason.ESCALATED, told.last.severity
-    elif state.phase == "firing" and n > told.last.n and not state.replaced:
+    elif state.phase == "firing" and n > told.last.n:
         reason = Reason.REPEAT
     else:
         return None

@@ -127,6 +127,8 @@ class Planner:
             return how
         if alerts.step is None or not self._is_live(alerts.step.settled_at, now_ms):
             return Standing.BEHIND
+        if state.replaced:
+            return Standing.REPLACED
         return Standing.MUTED if state.muted or self._muting.covers(state, now_ms) else how
 
     # ------------------------------------------------------------------ folding

@@ -31,11 +31,12 @@ class Standing(StrEnum):
     TRUE = "it is true"  # sent again
     OVER = "it is over, or more was told since"  # withdrawn
     MUTED = "it is muted now"  # these stay dead: what is active is not to be lost
+    REPLACED = "another version has taken over"  # it may come back
     BEHIND = "the job is behind: nobody knows what is true now"
     UNKNOWN = "there is no such receiver here"
 
 
-_WAITS = (Standing.UNKNOWN, Standing.BEHIND, Standing.MUTED)
+_WAITS = (Standing.UNKNOWN, Standing.BEHIND, Standing.MUTED, Standing.REPLACED)
 
 
 def redrive_key(batch_id: str) -> str:

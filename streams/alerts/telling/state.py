@@ -55,7 +55,7 @@ class State(msgspec.Struct, frozen=True):
     static: Labels = ()
     evidence: Evidence = {}
     end: End | None = None  # of the last episode that ended
-    heard: str | None = None  # the highest severity with which the present episode was active and not muted
+    heard: str | None = None  # the highest severity of the present episode while active, not muted, not replaced
 
     @property
     def active(self) -> bool:
@@ -66,7 +66,7 @@ class State(msgspec.Struct, frozen=True):
         """This row with what rows before it said of the same alert."""
         same = before is not None and before.episode == self.episode
         heard = before.heard if before is not None and same else None
-        audible = not self.muted and (self.active or (not same and self.fired_at > 0))
+        audible = not (self.muted or self.replaced) and (self.active or (not same and self.fired_at > 0))
         if audible and RANKS.get(self.severity or "", 0) > RANKS.get(heard or "", 0):
             heard = self.severity
         end = End(self.episode, self.reason, self.resolved_at or self.t) if self.kind == "resolved" else None

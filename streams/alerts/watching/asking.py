@@ -15,6 +15,7 @@ from streams.alerts.watching.gates import Gates
 from streams.alerts.watching.retraining import Around, Retraining
 from streams.alerts.watching.roster import Roster
 from streams.alerts.watching.said import Said, identity
+from streams.alerts.watching.service import Service
 from streams.alerts.watching.standing import Standing
 from streams.alerts.watching.thresholds import judge_settled, judge_steps
 from streams.alerts.watching.wanted import Asked, segment_of
@@ -28,8 +29,8 @@ REMEMBERED_MS = 28 * DAY
 class Asking:
     """What the rules of a model remember between steps besides counts and alerts, and what they say."""
 
-    def __init__(self, asked: Asked, book: ModelBook, roster: Roster) -> None:
-        self._asked, self._book, self._roster = asked, book, roster
+    def __init__(self, asked: Asked, book: ModelBook, roster: Roster, service: Service) -> None:
+        self._asked, self._book, self._roster, self._service = asked, book, roster, service
         self._gates = Gates(book.model)
         self._retraining = Retraining(book.model, asked.retrains, roster)
         self._budgets: dict[tuple[str, SeriesKey], BudgetWatch] = {}
@@ -75,6 +76,7 @@ class Asking:
     def retrain(self, t: int, muted: frozenset[str]) -> list[tuple[Said, Ending | None]]:
         """What is said of retraining after all else was judged: a judgement, or an ending that is none."""
         whole = [self._budgets[key] for key in sorted(self._budgets) if not key[1][1]]
+        whole = [watch for watch in whole if not self._service.is_replaced(watch.series.version)]
         said = []
         for rule, answer in self._retraining.judge(t, whole, Around(self._gates.open, muted)):
             labels = labels_of(model=self._book.model)
@@ -147,12 +149,11 @@ class Asking:
                         series.unlearn(since)
 
     def _silence(self, series: Series, for_ms: int) -> Silence:
-        if series.t - series.last_ms < for_ms:
+        if series.t - series.last_ms < for_ms or self._service.may_be_replaced(series):
             return Silence(max(0, series.t - series.last_ms), None)
         hours = series.hours(series.t - REMEMBERED_MS, series.t)
-        others = [one.last_ms for one in self._book.series.values() if one.version != series.version]
         busy = hours.start[hours.of_class.any(axis=1)]
-        return silence(busy, series.t, for_ms, max(others, default=0))
+        return silence(busy, series.t, for_ms, replaced=self._service.is_replaced(series.version))
 
     def _drift(self, found: Sequence[Settled]) -> Iterator[Said]:
         for window in sorted(found, key=lambda w: (w.end_ms, w.version, w.window, w.segment)):

@@ -35,9 +35,9 @@ class ModelWatch:
         self.book = ModelBook(model, asked.windows(), asked.dimensions(dimensions), since_ms)
         self.roster = Roster()
         self._dimensions = dimensions
-        self._asking = Asking(asked, self.book, self.roster)
-        self._grouped = Grouped(self.model, asked, self.roster)
         self._service = Service(self.book)
+        self._asking = Asking(asked, self.book, self.roster, self._service)
+        self._grouped = Grouped(self.model, asked, self.roster)
         self._added: tuple[Mute, ...] = ()
         self._found: list[Settled] = []
         self._judged = NO_TIME  # the end of the newest step; where rules brought longer ones it is above the book's
@@ -60,7 +60,8 @@ class ModelWatch:
         self.rules = rules
         self.book.rewindow(asked.windows(), asked.dimensions(self._dimensions), self._dimensions)
         kept = self._asking.dump()
-        self._asking, self._grouped = Asking(asked, self.book, self.roster), Grouped(self.model, asked, self.roster)
+        self._asking = Asking(asked, self.book, self.roster, self._service)
+        self._grouped = Grouped(self.model, asked, self.roster)
         self._asking.load(kept)
         self._grouped.set_mutes(self._added)
         gone = self.roster.others(asked.is_of)
@@ -141,7 +142,7 @@ class ModelWatch:
         t, step_ms = self.book.t + self.book.windows.step_ms, self.book.windows.step_ms
         self.book.apply(t + settle_ms, names, pane_ms)
         self.book.step(lambda series: self._grouped.excluded(series, t - step_ms, t))
-        self._service.look()
+        self._service.look(t)
         over = self._end_ms is not None and t > self._end_ms
         if not over:
             self._retire(t)
@@ -172,23 +173,19 @@ class ModelWatch:
     def _tell(self, t: int, settled_at: int) -> list[OutputRow]:
         context = Context(self.rules.hash, settled_at)
         self._grouped.look(t)
-        replaced = self._service.replaced() if self.roster.active() else ()
         return self.roster.tell(
             t, context, self.rules.heartbeat_ms, lambda one: self._grouped.muted(one, t),
-            lambda one: _version(one) in replaced,
+            lambda one: self._service.is_replaced(_version(one)),
         )  # fmt: skip
 
     def _retire(self, t: int) -> None:
         """The alerts of a version that another one took over from end; one without predictions for long is gone."""
-        for version in self._service.leave(t, self._concerned, self.rules.replaced_after_ms):
+        for version in self._service.leave(t, self.rules.replaced_after_ms):
             self._close(version, t)
         for version, series in list(self._versions()):
             if t - max(series.last_ms, series.began_ms) >= self.rules.retire_after_ms:
                 self.book.retire(version)
                 self._close(version, t)
-
-    def _concerned(self) -> set[str]:
-        return {_version(one) for one in self.roster.active()}
 
     def _close(self, version: str, t: int) -> None:
         gone = [one for one in self.roster.active() if _version(one) == version]

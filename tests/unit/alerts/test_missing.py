@@ -187,8 +187,8 @@ def test_labels_are_broken_from_the_begin_of_the_window_of_the_first_breach() ->
 
 def test_a_version_that_was_replaced_is_not_missed() -> None:
     always = hours((100, 3))
-    assert not silence(always, T, 2 * HOUR, T - 3 * HOUR).replaced
-    replaced = silence(always, T, 2 * HOUR, T - HOUR)
+    assert not silence(hours((100, 0)), T, 2 * HOUR, replaced=True).replaced
+    replaced = silence(always, T, 2 * HOUR, replaced=True)
     assert replaced.replaced
     judgement = judge_missing(NO_DATA, 0.9, Completeness(0, 0, 0.9), replaced, 0)
     assert (judgement.verdict, judgement.policy.clear_support) == (Verdict.CLEAR, 0)

@@ -265,7 +265,7 @@ def test_rows_of_another_schema_are_passed_over_and_counted() -> None:
     assert fold.passed_over == 1
 
 
-def test_nothing_is_repeated_of_a_version_that_another_one_took_over_from() -> None:
+def test_nobody_is_told_of_a_version_that_another_one_took_over_from_but_that_it_is_over() -> None:
     rows, fold = ModelRows(), planner()
 
     def told_at(*some: Row) -> list[tuple[str, str | None, str]]:
@@ -279,13 +279,34 @@ def test_nothing_is_repeated_of_a_version_that_another_one_took_over_from() -> N
     assert told_at(rows.replaced("a", gone, so=True), rows.pulse(gone)) == []
     for hour in range(3, 14):
         assert told_at(rows.pulse(T + hour * HOUR)) == []
-    assert told_at(rows.escalates("a", back - HOUR), rows.pulse(back - HOUR)) == [("firing", "escalated", "a")]
-    assert told_at(rows.replaced("a", back, so=False), rows.pulse(back)) == []
+    assert told_at(rows.escalates("a", back - HOUR), rows.pulse(back - HOUR)) == []
+    escalated = ("firing", "escalated", "a")
+    assert told_at(rows.replaced("a", back, so=False), rows.pulse(back)) == [escalated]
     assert told_at(rows.pulse(T + 16 * HOUR)) == [("firing", "repeat", "a")]
     assert told_at(rows.replaced("a", T + 17 * HOUR, so=True), rows.pulse(T + 17 * HOUR)) == []
     over = T + 18 * HOUR
     ended = rows.resolves("a", over, "version_retired")
     assert told_at(ended, rows.pulse(over)) == [("resolved", "version_retired", "a")]
+
+
+def test_an_alert_that_first_fires_when_its_version_was_replaced_is_told_late_if_it_comes_back() -> None:
+    rows, fold = ModelRows(), planner()
+    rows.instance("a").replaced = True
+    rows.instance("b").replaced = True
+    assert take(fold, rows.fires("a", T), rows.fires("b", T), rows.pulse(T)) == []
+    later = T + STEP
+    assert take(fold, rows.resolves("b", later, "version_retired"), rows.pulse(later)) == []
+    back = later + STEP
+    assert take(fold, rows.replaced("a", back, so=False), rows.pulse(back)) == [("firing", "late", "a")]
+
+
+def test_what_fired_of_a_replaced_version_is_not_missed_by_anybody() -> None:
+    rows, fold = ModelRows(), planner()
+    rows.instance("a").replaced = True
+    behind = T + 10 * HOUR
+    assert take(fold, rows.fires("a", T), rows.pulse(T), now_ms=behind) == []
+    assert take(fold, rows.resolves("a", T + STEP, "version_retired"), rows.pulse(T + STEP), now_ms=behind) == []
+    assert take(fold, rows.pulse(behind), now_ms=behind) == []
 
 
 def test_rows_from_before_anybody_could_be_replaced_are_read() -> None:

@@ -102,6 +102,16 @@ def test_what_is_muted_stays_dead_so_that_it_is_not_lost() -> None:
     assert unmuted == Entry(rest.batch)
 
 
+def test_what_fires_of_a_version_that_was_replaced_stays_dead_until_it_comes_back() -> None:
+    rows, fold = ModelRows(), planner()
+    [batch] = take(fold, rows.fires("a", T), rows.pulse(T))
+    take(fold, rows.replaced("a", T + STEP, so=True), rows.pulse(T + STEP))
+    why = "not sent again: another version has taken over"
+    assert seen(fold.redrive(dead(batch), T + STEP)) == [("dead", ["a"], why)]
+    take(fold, rows.replaced("a", T + 2 * STEP, so=False), rows.pulse(T + 2 * STEP))
+    assert fold.redrive(dead(batch), T + 2 * STEP) == [Entry(batch)]
+
+
 def test_a_mute_by_the_wall_clock_holds_too() -> None:
     rows, fold = ModelRows(), planner()
     [batch] = take(fold, rows.fires("a", T), rows.pulse(T))
