@@ -9,6 +9,7 @@ before (`evidence/usual.py`): a topic that only ever gets 60 % of its labels is 
 them by the next morning is complete in the evening with few. Both questions are answered by one rule: labels are
 missing where there are fewer than `ready` times the usual share of them, and fewer than chance explains on the worst
 day that is still like the others. Without history nothing is usual yet, and what there is counts.
+`watching/lacks.py` sees to it that a break does not come to be usual at once.
 """
 
 from typing import NamedTuple
@@ -84,23 +85,14 @@ def silence(hour_starts: Ints, t: int, for_ms: int, *, replaced: bool = False) -
     return Silence(silent_ms, float(np.mean(stretches > 0)) if len(stretches) else None)
 
 
-def judge_missing(
-    no_data: NoData, ready: float, found: Completeness, quiet: Silence, newest: int, fired: Evidence | None = None
-) -> Judgement:
+def judge_missing(no_data: NoData, ready: float, found: Completeness, quiet: Silence, newest: int) -> Judgement:
     """The verdict of the alert about missing data of a version.
 
     `found` is over the last `no_data.for_ms`, `newest` the predictions of the newest step. BREACH: silent for
     `for_ms` where that is unusual, at once; or too few labels, lasting for `for_ms`. CLEAR: predictions with as many
     labels as usual, or replaced: a version that was taken out of service misses nothing. HOLD: no predictions for a
     shorter time or where that is usual, too few labels by chance or on a day that is still like others.
-
-    `fired` is the `fired_evidence` of the alert while it is active. Hours of an alert about labels are not learnt from
-    (`broken_since`), so after a week nothing is known of what is usual; then what was so when it fired still is, and
-    labels that never come back do not end the alert.
     """
-    if found.usual is None:
-        then = fired or {}
-        found = found._replace(usual=_number(then, "usual_completeness"), least=_number(then, "least_completeness"))
     evidence: Evidence = {
         "predictions": found.predictions,
         "labelled": found.labelled,
@@ -130,14 +122,6 @@ def judge_missing(
     return Judgement(verdict, policy, None, None, newest, evidence)
 
 
-def broken_since(fired: Evidence, episode: int, for_ms: int) -> int | None:
-    """Since when the labels of an active alert are not as usual, ms; None where it is not about labels.
-
-    Its first breach was at the end of a window of `for_ms`, anywhere in which they may have begun to fail.
-    """
-    return episode - for_ms if fired.get("missing") == "labels" else None
-
-
 def _is_less(found: Completeness, ready: float) -> bool:
     if not found.predictions or found.usual is None:
         return False
@@ -148,8 +132,3 @@ def _tail(found: Completeness) -> float:
     """The chance of so few labels or fewer if they came as on the worst usual day. `usual` must be known."""
     least = found.usual if found.least is None else found.least
     return float(bdtr(found.labelled, found.predictions, min(1.0, least or 0.0)))
-
-
-def _number(evidence: Evidence, name: str) -> float | None:
-    value = evidence.get(name)
-    return float(value) if isinstance(value, int | float) else None

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from streams.alerts.evidence.ring import HITS, OF_CLASS, PREDICTED, SUPPORT, Ints, Ring
-from streams.alerts.evidence.usual import SEEN_HOURS, Past
+from streams.alerts.evidence.usual import SEEN_HOURS, Past, Usual
 from streams.alerts.rules.model import HOUR
 
 
@@ -43,7 +43,8 @@ class Completeness(NamedTuple):
 
     `least` is the smallest share that is still like other days; `evidence/usual.py` has both. `usual` is None where it
     is not known: fewer than 3 days with predictions in these hours, and less than a day of hours before the window.
-    `least` is None there, without predictions, and where no fewer labels are there than usual.
+    `least` is None there, without predictions, and where no fewer labels are there than usual. Where it is not known
+    because labels were missing, both are as they were when that began.
     """
 
     predictions: int
@@ -64,6 +65,7 @@ class Series:
         self.began_ms = ring.t  # the step before it was first counted
         self.first_ms = 0  # end of the first step with predictions, 0 before it
         self.last_ms = 0  # end of the last one that was judged
+        self.held: Usual | None = None  # what was usual before labels began to be missing: `watching/lacks.py`
         self._past: dict[int, Past] = {}  # by window; of the hour and the ring behind it, since it is read off them
         self._past_of: tuple[Ring, int] | None = None
 
@@ -86,7 +88,7 @@ class Series:
         return self._counts(np.zeros((len(self.classes), 4), np.int64) if step is None else step)
 
     def between(self, begin: int, end: int) -> Counts | None:
-        """The counts of `(begin, end]` as they are known now; None where its steps are not kept any more."""
+        """The counts of `(begin, end]` as they are known now; None where its steps are not kept, or not known whole."""
         table = self.ring.between(begin, end)
         return None if table is None else self._counts(table)
 
@@ -103,6 +105,8 @@ class Series:
         inside = self.ring.settled[window_ms]
         share = inside.labelled / inside.predictions if inside.predictions else None
         usual = self._before(window_ms).usual(self.t, share)
+        if usual.share is None and self.held is not None:
+            usual = self.held
         return Completeness(inside.predictions, inside.labelled, usual.share, usual.least)
 
     def usual_share(self) -> float | None:

@@ -6,12 +6,13 @@ from typing import Any
 from streams.alerts.drift_rules import Watched, concerns, drift_labels, judge_drift
 from streams.alerts.evidence.book import ModelBook, SeriesKey
 from streams.alerts.evidence.series import Series
-from streams.alerts.instance import ACTIVE, Ending, Phase, labels_of
-from streams.alerts.missing import Silence, broken_since, is_ready, judge_missing, no_data_name, silence
+from streams.alerts.instance import Ending, Phase, labels_of
+from streams.alerts.missing import Silence, is_ready, judge_missing, no_data_name, silence
 from streams.alerts.rules.model import DAY, Rule, Slo, selects
 from streams.alerts.thresholds.metrics import STEP_METRICS
 from streams.alerts.watching.budgets import BudgetWatch
 from streams.alerts.watching.gates import Gates
+from streams.alerts.watching.lacks import Lacks
 from streams.alerts.watching.retraining import Around, Retraining
 from streams.alerts.watching.roster import Roster
 from streams.alerts.watching.said import Said, identity
@@ -31,6 +32,7 @@ class Asking:
 
     def __init__(self, asked: Asked, book: ModelBook, roster: Roster, service: Service) -> None:
         self._asked, self._book, self._roster, self._service = asked, book, roster, service
+        self._lacks = Lacks(asked, book, roster)
         self._gates = Gates(book.model)
         self._retraining = Retraining(book.model, asked.retrains, roster)
         self._budgets: dict[tuple[str, SeriesKey], BudgetWatch] = {}
@@ -48,7 +50,7 @@ class Asking:
         """
         for gone in [key for key in self._budgets if key[1] not in self._book.series]:
             del self._budgets[gone]
-        self._unlearn()
+        self._lacks.look(t)
         asked = {slo.name for slo in self._asked.slos}
         for idle in [key for key in self._kept if key[0] not in asked or key[1] not in self._book.series]:
             del self._kept[idle]
@@ -97,6 +99,7 @@ class Asking:
         """Everything, of plain values; for `load`."""
         budgets = {**self._kept, **{key: watch.dump() for key, watch in self._budgets.items()}}
         return {
+            "lacks": self._lacks.dump(),
             "gates": self._gates.dump(),
             "retraining": self._retraining.dump(),
             "budgets": [[name, *key, *kept] for (name, key), kept in budgets.items()],
@@ -104,6 +107,7 @@ class Asking:
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Fill an empty one with what `dump` gave. Raises ValueError when it is damaged."""
+        self._lacks.load(state.get("lacks", ()))  # there were none once
         self._gates.load(state["gates"])
         self._retraining.load(state["retraining"])
         for name, version, dimension, value, *kept in state["budgets"]:
@@ -131,22 +135,7 @@ class Asking:
         if not quiet.silent_ms and is_ready(found, rule.ready) and (known is None or known.phase is Phase.INACTIVE):
             return  # by far the usual case
         newest = series.newest().predictions
-        fired = None if known is None or known.phase is Phase.INACTIVE else known.fired_evidence
-        yield Said("no_data", name, labels, judge_missing(no_data, rule.ready, found, quiet, newest, fired), rule.about)
-
-    def _unlearn(self) -> None:
-        """What settled while an alert says that labels are missing does not come to be usual, whoever asks."""
-        for rule in self._asked.carrying:
-            if rule.no_data is None:
-                continue
-            for labels, known in sorted(self._roster.of(no_data_name(rule.name)).items()):
-                if known.phase not in ACTIVE:
-                    continue
-                since = broken_since(known.fired_evidence, known.episode, rule.no_data.for_ms)
-                version = dict(labels)["version"]
-                for series in self._book.series.values():
-                    if since is not None and series.version == version:
-                        series.unlearn(since)
+        yield Said("no_data", name, labels, judge_missing(no_data, rule.ready, found, quiet, newest), rule.about)
 
     def _silence(self, series: Series, for_ms: int) -> Silence:
         if series.t - series.last_ms < for_ms or self._service.may_be_replaced(series):

@@ -11,14 +11,13 @@ from streams.alerts.missing import (
     ALPHA,
     Ints,
     Silence,
-    broken_since,
     is_ready,
     judge_missing,
     no_data_name,
     silence,
 )
 from streams.alerts.rules.model import DAY, HOUR, MINUTE, NoData, Severity
-from streams.alerts.verdict import Evidence, Verdict
+from streams.alerts.verdict import Verdict
 
 T = 20_000 * DAY
 TALKS = Silence(0, 1.0)
@@ -156,33 +155,6 @@ def test_nothing_is_usual_in_the_first_day_or_before_any_prediction() -> None:
 
 def test_nothing_is_usual_for_a_stretch_that_is_longer_than_what_is_known() -> None:
     assert silence(hours((40, 0)), T, 3 * DAY).usual is None
-
-
-def test_labels_that_stay_away_do_not_come_to_be_usual() -> None:
-    now = Completeness(1000, 500, None)
-    assert judge_missing(NO_DATA, 0.9, now, TALKS, 7).verdict is Verdict.CLEAR
-    fired: Evidence = {"usual_completeness": 0.9, "least_completeness": 0.7}
-    judgement = judge_missing(NO_DATA, 0.9, now, TALKS, 7, fired)
-    assert judgement.verdict is Verdict.BREACH
-    assert judgement.evidence["usual_completeness"] == 0.9
-    assert judgement.evidence["least_completeness"] == 0.7
-    assert judge_missing(NO_DATA, 0.9, now._replace(labelled=720), TALKS, 7, fired).verdict is Verdict.HOLD
-    assert judge_missing(NO_DATA, 0.9, now._replace(labelled=820), TALKS, 7, fired).verdict is Verdict.CLEAR
-    before: Evidence = {"usual_completeness": 0.9}  # of an alert that fired before there was a least share
-    assert judge_missing(NO_DATA, 0.9, now, TALKS, 7, before).verdict is Verdict.BREACH
-    assert judge_missing(NO_DATA, 0.9, now, TALKS, 7, {"usual_completeness": None}).verdict is Verdict.CLEAR
-
-
-def test_what_is_known_of_the_hours_goes_before_what_was_usual_when_it_fired() -> None:
-    fired: Evidence = {"usual_completeness": 0.9, "least_completeness": 0.8}
-    evening = Completeness(1000, 380, 0.4, 0.3)
-    assert judge_missing(NO_DATA, 0.9, evening, TALKS, 7, fired).verdict is Verdict.CLEAR
-
-
-def test_labels_are_broken_from_the_begin_of_the_window_of_the_first_breach() -> None:
-    assert broken_since({"missing": "labels"}, T, 2 * HOUR) == T - 2 * HOUR
-    assert broken_since({"missing": "predictions"}, T, 2 * HOUR) is None
-    assert broken_since({}, T, 2 * HOUR) is None
 
 
 def test_a_version_that_was_replaced_is_not_missed() -> None:
