@@ -100,16 +100,39 @@ def muted_by_members(
     return tuple(sorted({name for names in by.values() for name in names}))
 
 
-def is_refuted(rollup: Rollup, one: Instance | None, group: Group, classes: int) -> bool:
+def note_members(one: Instance, members: Iterable[Instance]) -> None:
+    """Note in a rollup `one` which of its members were active since it fired; call it at every step, after all of them.
+
+    What is noted of a member is its class, and None from when its evidence was taken back until it fires again. It
+    stays when the member begins another episode. `members` are alerts of the rule it is of.
+    """
+    if one.phase in ACTIVE:
+        one.standing = _standing(one, (member for member in members if _is_in(member, one)))
+
+
+def is_refuted(rollup: Rollup, one: Instance | None, group: Group) -> bool:
     """Whether a rollup `one` would not have fired without the members whose evidence was taken back since it did.
 
-    All others that were active at some time since count for it. `classes` is how many the model has.
+    All others that were active at some time since count for it, of as many classes as the model had then. Ask it
+    after the members were judged.
     """
     if one is None or one.phase not in ACTIVE:
         return False
-    since = [m for m in group.members if m.fired_at and (m.phase in ACTIVE or m.resolved_at >= one.fired_at)]
-    stood = [m for m in since if m.phase in ACTIVE or m.ending != Ending.CORRECTED]
-    return len(stood) < len(since) and not _fails(rollup, _class_names(stood), classes)
+    standing = _standing(one, group.members)
+    stood = sorted({name for name in standing.values() if name is not None})
+    classes = one.fired_evidence.get("classes")
+    known = classes if isinstance(classes, int) else 0
+    return None in standing.values() and not _fails(rollup, stood, known)
+
+
+def _standing(one: Instance, members: Iterable[Instance]) -> dict[str, str | None]:
+    standing = dict(one.standing)
+    for member in members:
+        if member.phase in ACTIVE:
+            standing[member.fingerprint] = _class_name(member)
+        elif member.fingerprint in standing and member.ending == Ending.CORRECTED:
+            standing[member.fingerprint] = None
+    return standing
 
 
 def inhibitions(
@@ -158,7 +181,11 @@ def _is_in(one: Instance, speaker: Instance) -> bool:
 
 def _class_names(alerts: Iterable[Instance]) -> list[str]:
     """The classes of alerts, sorted; one without a class is that without a name."""
-    return sorted({dict(one.labels).get("class", "") for one in alerts})
+    return sorted({_class_name(one) for one in alerts})
+
+
+def _class_name(one: Instance) -> str:
+    return dict(one.labels).get("class", "")
 
 
 def _share(names: Sequence[str], classes: int) -> float:

@@ -89,6 +89,8 @@ class Instance(msgspec.Struct):
     inhibited_by: tuple[str, ...] = ()  # fingerprints of alerts that speak for this one, sorted
     member_mutes: tuple[str, ...] = ()  # of a rollup: mutes of members without whom its condition would not hold
     replaced: bool = False  # another version of the model has predicted for an hour or more since this one did
+    altered: bool = False  # its rule was changed since it fired: what it fired on says nothing of the new one
+    standing: dict[str, str | None] = {}  # of a rollup: members since it fired, by fingerprint; `grouping.note_members`
     evidence: Evidence = {}  # of the newest step that said something while it was not inactive
     fired_evidence: Evidence = {}  # of the step at which it fired; with it one can tell that it was corrected away
 

@@ -56,7 +56,8 @@ TABLE: Mapping[tuple[Phase, Verdict], Action] = {
 def step(instance: Instance, judgement: Judgement, t: int, dt: int, *, refuted: bool = False) -> list[Transition]:
     """Take the verdict of the step of `dt` ms that ends at `t` in, and say what changed, in order.
 
-    `refuted`: the evidence at which it fired was later taken back, so a recovery now is a correction. A step at or
+    `refuted`: the evidence at which it fired was later taken back, so a recovery now is a correction, unless the rule
+    was changed since then. A step at or
     before the last one has no effect, which covers redelivery, replay and late corrections. An inactive instance is
     changed by a breach alone (besides `last_t`), so other verdicts on it need not be asked for. A BREACH without
     severity counts as a ticket.
@@ -73,7 +74,7 @@ def step(instance: Instance, judgement: Judgement, t: int, dt: int, *, refuted: 
         instance.evidence = judgement.evidence
     instance.nodata_ms = instance.nodata_ms + dt if judgement.verdict is Verdict.NODATA else 0
     changes = _ACTIONS[action](instance, judgement, t, dt)
-    if refuted and Change.RESOLVED in changes and instance.ending == Ending.RECOVERED:
+    if refuted and not instance.altered and Change.RESOLVED in changes and instance.ending == Ending.RECOVERED:
         instance.ending = Ending.CORRECTED.value
     return [_transition(instance, change, t) for change in changes]
 
@@ -120,7 +121,8 @@ def _open(instance: Instance, t: int) -> None:
     instance.fired_at = instance.resolved_at = instance.flaps = 0
     instance.breach_ms = instance.clear_ms = instance.clear_support = instance.hold_ms = instance.nodata_ms = 0
     instance.ending = instance.severity = instance.tier = None
-    instance.evidence, instance.fired_evidence = {}, {}
+    instance.evidence, instance.fired_evidence, instance.standing = {}, {}, {}
+    instance.altered = False
 
 
 def _louder(instance: Instance, judgement: Judgement) -> bool:

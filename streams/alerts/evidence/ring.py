@@ -71,9 +71,8 @@ class Ring:
         self.hours: dict[int, Ints] = {}  # by start
         self.settled = {w: Coverage() for w in windows.steps}  # as each step was when it settled
         self.week = Coverage()
-        self.settled_hours: dict[
-            int, tuple[int, int]
-        ] = {}  # of the week, by start, as they settled; not what is unlearnt
+        # of the week, by start, as they settled; not what is unlearnt
+        self.settled_hours: dict[int, tuple[int, int]] = {}
         self.settled_at = NO_TIME  # the end of the last step with predictions
         self._capacity = capacity
         self._steps_since = self._hours_since = NO_TIME  # the same of steps, and of hours, that were let go
@@ -115,8 +114,8 @@ class Ring:
         return None if step is None else step.astype(np.int64)
 
     def between(self, begin: int, end: int) -> Ints | None:
-        """The steps that end in `(begin, end]`, as they are known now; None where some are not kept any more."""
-        if begin < max(self.t - self.windows.steps_ms, self._steps_since) or end > self.t:
+        """The steps that end in `(begin, end]`, as known now; None where some are not kept, or not known whole."""
+        if begin < max(self.t - self.windows.steps_ms, self._steps_since, self.since) or end > self.t:
             return None
         total = np.zeros((self._capacity, COLUMNS), np.int64)
         first = begin // self.windows.step_ms * self.windows.step_ms + self.windows.step_ms
@@ -189,6 +188,7 @@ class Ring:
         return {
             "t": self.t,
             "since": [self.since, self._steps_since, self._hours_since],
+            "steps_ms": self.windows.steps_ms,
             "settled_at": self.settled_at,
             "steps": [[end, step.tobytes()] for end, step in self._steps.items()],
             "hours": [[start, hour.tobytes()] for start, hour in self.hours.items()],
@@ -199,9 +199,8 @@ class Ring:
 
     def rewindowed(self, windows: Windows) -> "Ring":
         """A ring of other windows of the same steps from what is kept; of what was let go nothing counts any more."""
-        steps_since = max(self._steps_since, self.t - self.windows.steps_ms)
         hours_since = max(self._hours_since, self.hour(self.t) - self.windows.hours_ms)
-        since = [self.since, steps_since, hours_since]
+        since = [self.since, self._steps_since, hours_since]
         return Ring.load(windows, self._capacity, {**self.dump(), "since": since})
 
     def begun(self, t: int) -> "Ring":
@@ -224,6 +223,9 @@ class Ring:
         ring = cls(windows, capacity, int(state["t"]))
         oldest_step, oldest_hour = ring.t - windows.steps_ms, ring.hour(ring.t) - windows.hours_ms
         ring.since, ring._steps_since, ring._hours_since = state["since"]
+        kept_ms = state.get("steps_ms", windows._replace(again_ms=0).steps_ms)  # what was kept when it was not said
+        if kept_ms < windows.steps_ms:
+            ring._steps_since = max(ring._steps_since, ring.t - kept_ms)
         for end, data in state["steps"]:
             if end > oldest_step:
                 ring._steps[end] = np.frombuffer(data, np.int32).reshape(capacity, COLUMNS).copy()

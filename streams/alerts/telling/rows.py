@@ -1,8 +1,7 @@
 """The rows of the log of tellings (`quality.telling.v1`), and back: what is to be sent, and what became of it.
 
-A row is an upsert by the batch's id: `due` before anything is sent, then `sent` or `dead`;
-a dead one may be `due` again, or `withdrawn`. So whoever reads the log
-knows what was decided and what is still to be done.
+A row is an upsert by the batch's id: `due` before anything is sent, then `sent` or `dead`; a dead one may be `due`
+again, or `withdrawn`. So whoever reads the log knows what was decided and what is still to be done.
 """
 
 from collections.abc import Mapping

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from streams.alerts.evidence.series import Series
-from streams.alerts.grouping import groups, inhibitions, is_refuted, judge_rollup, muted_by_members
+from streams.alerts.grouping import groups, inhibitions, is_refuted, judge_rollup, muted_by_members, note_members
 from streams.alerts.instance import Instance, labels_of
 from streams.alerts.mutes import excluded, in_force, mutes_at
 from streams.alerts.rules.model import Mute
@@ -33,10 +33,9 @@ class Grouped:
         for rollup in self._asked.rollups:
             members = [*self._roster.of(rollup.of).values(), *self._roster.of(rollup.name).values()]
             for group in groups(rollup, members):
-                of_model = classes()
-                judgement = judge_rollup(rollup, group, of_model)
+                judgement = judge_rollup(rollup, group, classes())
                 one = self._roster.of(rollup.name).get(group.labels)
-                refuted = is_refuted(rollup, one, group, of_model)
+                refuted = is_refuted(rollup, one, group)
                 said.append(Said("rollup", rollup.name, group.labels, judgement, rollup.about, refuted))
         return said
 
@@ -46,6 +45,7 @@ class Grouped:
         for rollup in self._asked.rollups:
             members = self._roster.of(rollup.of).values()
             for one in self._roster.of(rollup.name).values():
+                note_members(one, members)
                 one.member_mutes = muted_by_members(rollup, one, members, lambda member: self._by_mutes(member, t))
         self._inhibited = (
             inhibitions(active, self._asked.rollups, self._asked.inhibiting, lambda one: bool(self._by_mutes(one, t)))

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from streams.alerts.evidence.book import ModelBook
 from streams.alerts.evidence.series import Series
 from streams.alerts.instance import Ending, Instance, Phase
 from streams.alerts.rows import ALERTS, Context, pulse_row
-from streams.alerts.rules.model import Mute, RuleSet
+from streams.alerts.rules.model import About, Mute, Rollup, Rule, RuleSet, Slo
 from streams.alerts.watching.asking import Asking
 from streams.alerts.watching.found import dump_found, load_found
 from streams.alerts.watching.grouped import Grouped
@@ -57,6 +58,8 @@ class ModelWatch:
         asked = Asked(rules, self.model)
         if rules.step_ms != self.rules.step_ms:
             self.book.t = max(self.book.t, self._judged)  # no step is judged again
+        before, now = _meanings(self.rules), _meanings(rules)
+        self.roster.alter(name for name, rule in before.items() if now.get(name) != rule)
         self.rules = rules
         self.book.rewindow(asked.windows(), asked.dimensions(self._dimensions), self._dimensions)
         kept = self._asking.dump()
@@ -199,3 +202,9 @@ class ModelWatch:
 
 def _version(one: Instance) -> str:
     return dict(one.labels).get("version", "")
+
+
+def _meanings(rules: RuleSet) -> dict[str, Slo | Rule | Rollup]:
+    """The rules whose alerts can be corrected, by name; what is told with them is no part of what they say."""
+    asked: tuple[Slo | Rule | Rollup, ...] = (*rules.slos, *rules.rules, *rules.rollups)
+    return {rule.name: msgspec.structs.replace(rule, about=About()) for rule in asked}

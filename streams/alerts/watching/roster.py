@@ -69,6 +69,12 @@ class Roster:
                 policy = self._policies.get(one.fingerprint, _SILENT.policy)
                 self._note(one, step(one, _SILENT._replace(policy=policy), t, step_ms))
 
+    def alter(self, names: Iterable[str]) -> None:
+        """Note that rules were changed in alerts of theirs that fired before."""
+        for name in names:
+            for one in self.of(name).values():
+                one.altered = one.altered or one.phase in ACTIVE
+
     def close(self, instances: Iterable[Instance], t: int, ending: Ending) -> None:
         """End alerts for a reason that is no verdict."""
         for one in instances:

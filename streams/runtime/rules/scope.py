@@ -64,6 +64,7 @@ class Scope:
                 f'Alerts advance in steps. Write "{format_duration(rounded)}".'
             )
             self.tell(RuleCode.STEP, path, text)
+            self.sheet.doubt(path)
         return rounded
 
     def kept(self, ms: int, path: KeyPath, what: str) -> None:

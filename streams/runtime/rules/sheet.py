@@ -6,7 +6,7 @@ key is not asked (`knows`). A key of a named table is called by the name: `slo.r
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -15,17 +15,19 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from streams.runtime.config.lines import KeyPath, LineIndex, index_lines
-from streams.runtime.config.problems import Problem, dotted, keys_at, translate
+from streams.runtime.config.problems import Problem, cut, dotted, keys_at, translate
 from streams.runtime.config.table import Table
 from streams.runtime.rules.codes import OF_JOB, RuleCode
 from streams.runtime.rules.stand_ins import place_of, stood_in
 from streams.runtime.rules.tables import LISTS, RulesDocument
 from streams.runtime.rules.text import parse_toml
-from streams.runtime.rules.values import MATCHED
+from streams.runtime.rules.values import MATCHED, is_name
 
 T = TypeVar("T", bound=Table)
 
 _ROUNDS = 5  # a validator may see a mistake only when another one is gone
+_LIKENESS, _LIKENESS_OF_SHORT = 0.6, 0.5  # one letter of two is half of it
+_SHORT = 3
 _INDEXED = re.compile(r"^(\w+)\[(\d+)\](?:\.tiers\[(\d+)\])?")
 
 
@@ -85,10 +87,10 @@ class Sheet:
         return told + key[match.end() :]
 
     def names(self) -> Iterator[tuple[str, KeyPath, str]]:
-        """(kind, path, name) of every table that has a name, whether it is right otherwise or not."""
+        """(kind, path, name) of every table that has one that can be one, whether it is right otherwise or not."""
         for kind in LISTS:
             for index, table in enumerate(_listed(self.raw.get(kind))):
-                if isinstance(table, dict) and isinstance(name := table.get("name"), str):
+                if isinstance(table, dict) and is_name(name := table.get("name")):
                     yield kind, (kind, index), name
 
     def named(self, *kinds: str) -> list[str]:
@@ -98,7 +100,7 @@ class Sheet:
     def knows_names(self, *kinds: str) -> bool:
         """Whether every table of some kinds has a name: a rule that seems not to be there may be one without."""
         tables = [table for kind in kinds for table in _listed(self.raw.get(kind))]
-        named = all(isinstance(table, dict) and isinstance(table.get("name"), str) for table in tables)
+        named = all(isinstance(table, dict) and is_name(table.get("name")) for table in tables)
         return named and not any((kind,) in self.doubted for kind in kinds)
 
     def document(self) -> RulesDocument:
@@ -138,17 +140,22 @@ class Sheet:
         details = error.errors(include_url=False)
         places = [place_of(raw, detail["loc"]) for detail in details]
         misspelt = {place for place, detail in zip(places, details, strict=True) if _is_unknown(detail)}
-        meant = {path for place in sorted(misspelt, key=str) if (path := _meant(raw, at, place)) is not None}
+        missing = {place for place, detail in zip(places, details, strict=True) if detail["type"] == "missing"}
+        guesses = {place: _meant(raw, at, place, missing) for place in misspelt}
+        meant = {path for path in guesses.values() if path is not None}
         for place, detail in zip(places, details, strict=True):
             if detail["type"] == "missing" and place in meant:
                 continue  # told with the key that is misspelt
             found = translate({**detail, "loc": (*at, *detail["loc"])}, RulesDocument, self.lines)
             code = OF_JOB.get(found.code, found.code)
+            if (guess := guesses.get(place)) in missing and guess is not None:
+                text = f'unknown key "{cut(str(place[-1]))}". Did you mean "{guess[-1]}"? Nothing is ever ignored.'
+                found = replace(found, text=text)
             if place == ("schema",) and detail["type"] == "missing":
                 found = replace(found, text='the key "schema" is missing. Write schema = 1 above everything else.')
             line = self.lines.line_of((*at, *place))
             self.problems.append(replace(found, code=code, line=line, key=self._renamed(found.key)))
-        for path in meant:
+        for path in sorted(meant, key=str):
             self.doubt((*at, *path))
             self.wrong.add((*at, *path))
         return places
@@ -158,15 +165,16 @@ def _is_unknown(detail: ErrorDetails) -> bool:
     return detail["type"] in {"extra_forbidden", RuleCode.UNKNOWN_KEY}
 
 
-def _meant(raw: dict[str, Any], at: KeyPath, place: KeyPath) -> KeyPath | None:
-    """The key that an unknown one probably stands for, if that is not there as well."""
+def _meant(raw: dict[str, Any], at: KeyPath, place: KeyPath, missing: Collection[KeyPath]) -> KeyPath | None:
+    """The key that an unknown one probably stands for, of those that are not there: rather one that must be."""
     *around, name = place
     known = MATCHED if "match" in around else keys_at(RulesDocument, (*at, *around))
     node: Any = raw
     for step in around:
         node = node[step]
-    near = [key for key in get_close_matches(str(name), known, 1, 0.6) if key not in node]
-    return (*around, near[0]) if near else None
+    likeness = _LIKENESS if len(str(name)) > _SHORT else _LIKENESS_OF_SHORT
+    near = [(*around, key) for key in get_close_matches(str(name), known, len(known), likeness) if key not in node]
+    return next((path for path in near if path in missing), near[0] if near else None)
 
 
 def read_sheet(text: str, file: str) -> Sheet:

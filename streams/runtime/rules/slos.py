@@ -85,6 +85,7 @@ def check_period(scope: Scope, period_ms: int, path: KeyPath) -> None:
     if period_ms % PERIOD_GRAIN_MS:
         text = f'period "{format_duration(period_ms)}" is not a multiple of 1h, the grain that it is counted in.'
         scope.tell(RuleCode.STEP, path, f"{text} Write whole hours or days.")
+        scope.sheet.doubt(path)
 
 
 def _tiers(scope: Scope, read: Read, table: SloTable, period_ms: int) -> tuple[Tier, ...]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from string import Formatter
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeGuard
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
@@ -39,8 +39,13 @@ _CLOCK = re.compile(r"([01]\d|2[0-4]):([0-5]\d)")
 _OF = re.compile(r"(\d{1,3}) of (\d{1,3})")
 
 
+def is_name(value: object) -> TypeGuard[str]:
+    """Whether a value of the file can be a name."""
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
+
+
 def _name(value: str) -> str:
-    if not _NAME.fullmatch(value):
+    if not is_name(value):
         text = f'"{value[:60]}" cannot be a name. Use 1 to 100 of A-Z a-z 0-9 . _ -, a letter or digit first.'
         raise problem(RuleCode.WRONG_VALUE, text)
     return value

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.alerts.grouping import Group, groups, inhibitions, is_refuted, judge_rollup
+from streams.alerts.grouping import Group, groups, inhibitions, is_refuted, judge_rollup, note_members
 from streams.alerts.instance import Instance, Labels, Phase, fingerprint, labels_of
 from streams.alerts.machine import set_muted, step
 from streams.alerts.rules.conditions import OF_ROLLUPS, parse_condition
@@ -190,19 +190,68 @@ def test_members_are_told_again_when_the_rollup_is_over() -> None:
     ],
 )
 def test_a_rollup_is_wrong_if_too_few_members_were_right(endings: list[str | None], refuted: bool) -> None:
-    members = [alert("recall", f"c{i}", Phase.INACTIVE if ending else Phase.FIRING) for i, ending in enumerate(endings)]
-    for member, ending in zip(members, endings, strict=True):
-        member.ending, member.resolved_at = ending, T + HOUR if ending else 0
-    group = Group(labels_of(model="m", version="1"), tuple(members))
-    assert is_refuted(ROLLUP, alert("degraded"), group, 10) is refuted
-    assert not is_refuted(ROLLUP, alert("degraded", phase=Phase.INACTIVE), group, 10)
-    assert not is_refuted(ROLLUP, None, group, 10)
+    rollup, group = fired([f"c{i}" for i in range(len(endings))])
+    for member, ending in zip(group.members, endings, strict=True):
+        finish(member, ending)
+    assert is_refuted(ROLLUP, rollup, group) is refuted
+    rollup.phase = Phase.INACTIVE
+    assert not is_refuted(ROLLUP, rollup, group)
+    assert not is_refuted(ROLLUP, None, group)
+
+
+def fired(classes: list[str]) -> tuple[Instance, Group]:
+    """A rollup that fired of ten classes, and its members."""
+    members = tuple(alert("recall", name) for name in classes)
+    rollup = alert("degraded", severity=Severity.PAGE)
+    rollup.fired_evidence = {"classes": 10}
+    note_members(rollup, members)
+    return rollup, Group(rollup.labels, members)
+
+
+def finish(member: Instance, ending: str | None) -> None:
+    if ending is not None:
+        member.phase, member.ending, member.resolved_at = Phase.INACTIVE, ending, T + HOUR
+
+
+@pytest.mark.parametrize("phase", [Phase.PENDING, Phase.INACTIVE])
+@pytest.mark.parametrize(("ending", "refuted"), [("recovered", False), ("corrected", True)])
+def test_a_member_counts_as_it_ended_also_when_another_episode_began(phase: Phase, ending: str, refuted: bool) -> None:
+    rollup, group = fired(["a", "b", "c", "d"])
+    for member, how in zip(group.members, ["corrected", ending, "recovered", "recovered"], strict=True):
+        finish(member, how)
+    note_members(rollup, group.members)
+    again = group.members[1]
+    step(again, Judgement(Verdict.BREACH, Policy(for_ms=HOUR)), T + 2 * HOUR, HOUR)
+    if phase is Phase.INACTIVE:
+        step(again, Judgement(Verdict.CLEAR, Policy(for_ms=HOUR)), T + 3 * HOUR, HOUR)
+    assert again.phase is phase
+    assert is_refuted(ROLLUP, rollup, group) is refuted
+    assert is_refuted(ROLLUP, rollup, group._replace(members=())) is refuted
+
+
+def test_a_member_that_fires_again_counts_again() -> None:
+    rollup, group = fired(["a", "b", "c"])
+    finish(group.members[0], "corrected")
+    note_members(rollup, group.members)
+    assert is_refuted(ROLLUP, rollup, group)
+    step(group.members[0], Judgement(Verdict.BREACH, Policy()), T + 2 * HOUR, HOUR)
+    assert not is_refuted(ROLLUP, rollup, group)
 
 
 def test_members_that_were_over_before_it_fired_say_nothing_of_it() -> None:
-    before, since = alert("recall", "a", Phase.INACTIVE), alert("recall", "b")
+    rollup, group = fired(["b", "c"])
+    before = alert("recall", "a", Phase.INACTIVE)
     before.ending, before.resolved_at = "corrected", T - HOUR
-    assert not is_refuted(ROLLUP, alert("degraded"), Group((), (before, since)), 10)
+    assert not is_refuted(ROLLUP, rollup, group._replace(members=(before, *group.members)))
+
+
+def test_a_rollup_forgets_its_members_with_its_episode() -> None:
+    rollup, group = fired(["a"])
+    assert list(rollup.standing.values()) == ["a"]
+    rollup.phase = Phase.INACTIVE
+    note_members(rollup, group.members)
+    step(rollup, Judgement(Verdict.BREACH, Policy(for_ms=HOUR)), T + HOUR, HOUR)
+    assert rollup.standing == {}
 
 
 def test_members_that_are_corrected_correct_the_rollup() -> None:

@@ -145,6 +145,8 @@ MISTAKES = [
     Mistake("rule.gap.name", 'name = "budget"', "E109", "rule.budget.name", ("slo.budget.name",)),
     Mistake("slo.budget.model", 'model = "a*"', "E117"),
     Mistake("slo.budget.class", 'class = "oh"', "E108", None, ("slo.budget.model", "slo.budget.match")),
+    Mistake("slo.budget.name", 'name = "x y"', "E117", "slo[0].name"),
+    Mistake("slo.budget.name", 'name = ""', "E117", "slo[0].name"),
     Mistake("slo.budget.target", None, "E115"),
     Mistake("slo.budget.target", 'target = "high"', "E116"),
     Mistake("slo.budget.target", "targt = 0.9", "E103", "slo.budget.targt"),
@@ -164,6 +166,7 @@ MISTAKES = [
     Mistake("slo.budget.runbook", 'runbok = "x"', "E103", "slo.budget.runbok"),
     Mistake("slo.budget.period", "period = 14", "E118"),
     Mistake("slo.budget.period", 'period = "90d"', "E106"),
+    Mistake("slo.budget.period", 'period = "7s"', "E105"),
     Mistake(
         "slo.budget.period", 'period = "3d"', "E112", "slo.budget.tiers.slow.long", ("slo.budget.tiers.slow.long",)
     ),
@@ -172,6 +175,8 @@ MISTAKES = [
     Mistake("slo.budget.tiers.fast.name", None, "E115", "slo.budget.tiers[0].name"),
     Mistake("slo.budget.tiers.fast.severity", 'severity = "loud"', "E117"),
     Mistake("slo.budget.tiers.fast.long", "long = 1", "E118"),
+    Mistake("slo.budget.tiers.fast.long", 'long = "7s"', "E105", None, ("defaults.step",)),
+    Mistake("slo.budget.tiers.fast.short", 'short = "6m"', "E105", None, ("defaults.step",)),
     Mistake(
         "slo.budget.tiers.fast.long", 'long = "5m"', "E102", "slo.budget.tiers.fast", ("slo.budget.tiers.fast.short",)
     ),
@@ -190,6 +195,7 @@ MISTAKES = [
     Mistake("rule.low.match", 'match = { class = "oh" }', "E108", "rule.low.match.class"),
     Mistake("rule.low.by", "by = [1]", "E116", "rule.low.by[0]"),
     Mistake("rule.low.by", "by = []", "E121", "rule.low.by", ("rule.low.metric", "rule.low.match")),
+    Mistake("rule.low.by", 'bq = ["class"]', "E103", "rule.low.bq"),
     Mistake("rule.low.window", None, "E115"),
     Mistake("rule.low.window", 'window = "7m"', "E105", None, ("defaults.step", "rule.low.metric")),
     Mistake("rule.low.window", 'window = "29d"', "E106"),
@@ -213,6 +219,7 @@ MISTAKES = [
     Mistake("drift.shift.min_effect", "min_effect = 2", "E117"),
     Mistake("rollup.all.of", 'of = "budgt"', "E124", None, ("slo.budget.name", "rule.low.name")),
     Mistake("rollup.all.of", None, "E115"),
+    Mistake("rollup.all.of", 'oq = "budget"', "E103", "rollup.all.oq"),
     Mistake("rollup.all.when", 'when = "firing_classes >= 0"', "E119"),
     Mistake("rollup.all.when", None, "E115"),
     Mistake("rollup.all.runbook", None, "E107", "rollup.all"),
@@ -237,8 +244,10 @@ MISTAKES = [
     Mistake("mute.weekly.weekly.day", 'day = "so"', "E117"),
     Mistake("mute.weekly.weekly.from", None, "E115"),
     Mistake("mute.weekly.weekly.to", 'to = "02:00"', "E127", None, ("mute.weekly.weekly.from",)),
+    Mistake("mute.weekly.weekly.to", 'tq = "04:00"', "E103", "mute.weekly.weekly.tq"),
     Mistake("mute.weekly.weekly.zone", 'zone = "x"', "E111"),
     Mistake("retrain.again.model", None, "E115"),
+    Mistake("retrain.again.model", 'modeq = "m"', "E103", "retrain.again.modeq"),
     Mistake("retrain.again.cooldown", 'cooldown = "7"', "E118"),
     Mistake("retrain.again.when.budget_exhausted", None, "E115"),
     Mistake("retrain.again.when.budget_exhausted", 'budget_exhausted = "x"', "E124", None, ("slo.budget.name",)),

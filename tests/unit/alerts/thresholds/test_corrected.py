@@ -6,7 +6,7 @@ import pytest
 from streams.alerts.evidence.ring import Windows
 from streams.alerts.judge import AlertingJudge
 from streams.alerts.orders import RulesOrder, encode
-from streams.alerts.rules.model import DAY, HOUR, MINUTE, Comparison, Op, Rule, RuleSet, Slo
+from streams.alerts.rules.model import DAY, HOUR, MINUTE, About, Comparison, Op, Rule, RuleSet, Slo
 from streams.formats.columns import Group
 from streams.ledger.cells import CellKind
 from streams.ledger.flush import encode as flushed
@@ -97,19 +97,24 @@ ACCURACY = Rule("low", "accuracy", ALL, 4 * PANE, Comparison("value", Op.LT, 0.0
 BURNS = touchy_rules(PANE, "country", "spam", 3 * PANE).slos[0]
 
 
-def rules_of(asked: Rule | Slo, floor: float) -> bytes:
-    """The order of a rule that fires below a floor."""
+def rules_of(asked: Rule | Slo, floor: float, step_ms: int = PANE, longer: int = 1) -> bytes:
+    """The order of a rule that fires below a floor, with windows that are longer by a factor."""
     if isinstance(asked, Slo):
-        tiers = tuple(msgspec.structs.replace(tier, drop=0.0) for tier in asked.tiers)
-        return encode(
-            RulesOrder(RuleSet(f"{floor}", PANE, (msgspec.structs.replace(asked, target=floor, tiers=tiers),)))
+        tiers = tuple(
+            msgspec.structs.replace(tier, drop=0.0, long_ms=tier.long_ms * longer, short_ms=tier.short_ms * longer)
+            for tier in asked.tiers
         )
-    rule = msgspec.structs.replace(asked, fire_when=Comparison("value", Op.LT, floor))
-    return encode(RulesOrder(RuleSet(f"{floor}", PANE, rules=(rule,))))
+        slo = msgspec.structs.replace(asked, target=floor, tiers=tiers)
+        return encode(RulesOrder(RuleSet(f"{floor}", step_ms, (slo,))))
+    rule = msgspec.structs.replace(
+        asked, fire_when=Comparison("value", Op.LT, floor), window_ms=asked.window_ms * longer
+    )
+    return encode(RulesOrder(RuleSet(f"{floor}", step_ms, rules=(rule,))))
 
 
 @pytest.mark.parametrize("asked", [ACCURACY, BURNS])
-def test_another_rule_is_no_correction(asked: Rule | Slo) -> None:
+@pytest.mark.parametrize(("floor", "step_ms", "longer"), [(0.1, PANE, 1), (0.6, 2 * PANE, 1), (0.6, PANE, 5)])
+def test_another_rule_is_no_correction(asked: Rule | Slo, floor: float, step_ms: int, longer: int) -> None:
     history = History(0)
     group = Group("m", "1", ("de",))
     wrong, right = (CellKind.CONFUSION, "ham", "spam"), (CellKind.CONFUSION, "spam", "spam")
@@ -119,8 +124,35 @@ def test_another_rule_is_no_correction(asked: Rule | Slo) -> None:
         history.step([((pane, group), right, 9)])
         history.step(watermark=(pane + 3) * PANE)
     first, *rest = [flushed(one) for n in range(0, len(history.steps), 2) for one in history.flush(n, n + 2)]
-    log = [rules_of(asked, 0.6), first, rules_of(asked, 0.1), *rest]
+    log = [rules_of(asked, 0.6), first, rules_of(asked, floor, step_ms, longer), *rest]
+    assert endings(log) == ["recovered"]
+
+
+def endings(log: list[bytes]) -> list[str]:
     judge = AlertingJudge(SPEC, 0)
     rows = [row.value for offset, record in enumerate(log) for row in judge.apply(offset, record)]
-    ends = [row["reason"] for row in rows if row["schema"] == "quality.alert.v1" and row["kind"] == "resolved"]
-    assert ends == ["recovered"]
+    return [str(row["reason"]) for row in rows if row["schema"] == "quality.alert.v1" and row["kind"] == "resolved"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        (ACCURACY, "corrected"),  # the same rule
+        (msgspec.structs.replace(ACCURACY, about=About("{rule} is low")), "corrected"),
+        (msgspec.structs.replace(ACCURACY, window_ms=2 * PANE), "recovered"),
+        (msgspec.structs.replace(ACCURACY, metric="balanced_accuracy"), "recovered"),
+    ],
+)
+def test_what_fired_by_another_rule_is_not_judged_by_this_one(rule: Rule, reason: str) -> None:
+    history = History(0)
+    group = Group("m", "1", ("de",))
+    wrong, right = (CellKind.CONFUSION, "ham", "spam"), (CellKind.CONFUSION, "spam", "spam")
+    history.step([((0, group), right, 9)])
+    history.step([((2, group), wrong, 4)], watermark=6 * PANE)
+    history.step([((2, group), wrong, -4), ((2, group), right, 4)])
+    history.step()
+    for pane in range(6, 16):
+        history.step([((pane, group), right, 9)])
+        history.step(watermark=(pane + 3) * PANE)
+    first, *rest = [flushed(one) for n in range(0, len(history.steps), 2) for one in history.flush(n, n + 2)]
+    assert endings([rules_of(ACCURACY, 0.8), first, rules_of(rule, 0.8), *rest]) == [reason]
