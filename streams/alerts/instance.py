@@ -88,7 +88,7 @@ class Instance(msgspec.Struct):
     muted_by: tuple[str, ...] = ()  # names of mutes by event time, sorted
     inhibited_by: tuple[str, ...] = ()  # fingerprints of alerts that speak for this one, sorted
     member_mutes: tuple[str, ...] = ()  # of a rollup: mutes of members without whom its condition would not hold
-    replaced: bool = False  # another version of the model has predicted for an hour or more since this one did
+    replaced: bool = False  # others have taken over from its version for an hour or more
     altered: bool = False  # its rule was changed since it fired: what it fired on says nothing of the new one
     standing: dict[str, str | None] = {}  # of a rollup: members since it fired, by fingerprint; `grouping.note_members`
     evidence: Evidence = {}  # of the newest step that said something while it was not inactive
