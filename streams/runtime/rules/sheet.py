@@ -9,11 +9,12 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from streams.alerts.missing import no_data_name
 from streams.runtime.config.lines import KeyPath, LineIndex, index_lines
 from streams.runtime.config.problems import Problem, cut, dotted, keys_at, translate
 from streams.runtime.config.table import Table
@@ -90,7 +91,7 @@ class Sheet:
         """(kind, path, name) of every table that has one that can be one, whether it is right otherwise or not."""
         for kind in LISTS:
             for index, table in enumerate(_listed(self.raw.get(kind))):
-                if isinstance(table, dict) and is_name(name := table.get("name")):
+                if isinstance(table, dict) and _is_name(name := table.get("name")):
                     yield kind, (kind, index), name
 
     def named(self, *kinds: str) -> list[str]:
@@ -100,7 +101,7 @@ class Sheet:
     def knows_names(self, *kinds: str) -> bool:
         """Whether every table of some kinds has a name: a rule that seems not to be there may be one without."""
         tables = [table for kind in kinds for table in _listed(self.raw.get(kind))]
-        named = all(isinstance(table, dict) and is_name(table.get("name")) for table in tables)
+        named = all(isinstance(table, dict) and _is_name(table.get("name")) for table in tables)
         return named and not any((kind,) in self.doubted for kind in kinds)
 
     def document(self) -> RulesDocument:
@@ -159,6 +160,11 @@ class Sheet:
             self.doubt((*at, *path))
             self.wrong.add((*at, *path))
         return places
+
+
+def _is_name(value: object) -> TypeGuard[str]:
+    """Whether it can be the name of an alert: also of one about the missing data of a rule."""
+    return isinstance(value, str) and is_name(value.removesuffix(no_data_name("")))
 
 
 def _is_unknown(detail: ErrorDetails) -> bool:

@@ -69,13 +69,14 @@ def test_a_long_break_goes_on_whatever_the_hour_and_is_over_when_labels_come_aga
     assert ticket.resolved_at - ticket.fired_at >= 5 * 24 * HOUR - 6 * HOUR
 
 
-def test_after_a_week_what_was_usual_when_it_fired_still_is() -> None:
+def test_a_level_that_lasts_is_the_new_one_after_a_week_and_a_day() -> None:
     lived = Lived(OF._replace(rhythm=0.3), 21, 4)
     lived.go(8 * 24)
-    assert len(lived.go(9 * 24, 0.3)) == 1
-    assert lived.phase == "firing"
-    assert lived.go(26) == []
+    assert len(lived.go(7 * 24 + 12, 0.3)) == 1
+    assert lived.phase == "firing", "after a week what was usual when it fired still is"
+    assert lived.go(36, 0.3) == []
     assert lived.phase == "inactive"
+    assert lived.go(26) == []
 
 
 def test_a_break_yesterday_hides_none_today() -> None:
