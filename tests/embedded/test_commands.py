@@ -102,15 +102,18 @@ def is_at_its_end(found: dict[str, Any]) -> bool:
     """Everything is read, said and audited, and time stands because a history does not move by itself."""
     lags = [s["lag"] for s in found.get("sources", [])]
     balanced = [p["balanced"] for p in found.get("partitions", [])]
-    said = "everything is read; time is held back by demo." in found.get("headline", "")
-    return said and lags == [0] * 6 and balanced == [True] * 4
+    headline = found.get("headline", "")
+    said = "everything is read; time is held back by demo." in headline
+    # right after the last record a source may still be called behind
+    return (
+        said and "a history is ended with `streams advance" in headline and lags == [0] * 6 and balanced == [True] * 4
+    )
 
 
 def test_a_history_is_read_advanced_and_final(job: Job, ask: Ask, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     found = status_when(is_at_its_end, "the records are read", ask, job)
     assert (found["ok"], found["code"]) == (True, 0)
     assert sum(s["applied"] for s in found["sources"]) == job.loaded
-    assert "a history is ended with `streams advance" in found["headline"]
     (owned,) = found["workers"].values()
     assert owned == [0, 1, 2, 3]
 

@@ -112,6 +112,7 @@ def test_a_worker_goes_on_from_the_checkpoints_of_one_that_was_killed_and_had_ot
         code, found = listed(job, "--verify")
         assert (code, found["safe"]) == (0, True)
         states = {(p["stage"], c["state"]) for p in found["partitions"] for c in p["checkpoints"]}
+        states -= {("join", "torn"), ("judge", "torn")}  # it may have been killed while it wrote one
         assert states == {("join", "verified"), ("judge", "adoptable")}
         second = job.start_ready()
         assert origins(second).keys() == EVERYTHING
